@@ -1,0 +1,1 @@
+"""The documents hightc stores, one module each."""

@@ -1,0 +1,1 @@
+"""Isotropic Migdal-Eliashberg theory: moments, closed formulas and the gap equation."""

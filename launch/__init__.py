@@ -1,0 +1,1 @@
+"""Campaigns: the database, FireWorks, workers, reports and the command line."""

@@ -1,0 +1,1 @@
+"""One jobflow Maker per calculation: write the inputs, run under custodian, read the outputs, judge."""

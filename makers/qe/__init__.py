@@ -1,0 +1,1 @@
+"""Quantum ESPRESSO: inputs, pseudopotentials, protocols and error handlers."""

@@ -1,0 +1,1 @@
+"""Flows: which jobs, in which order, joined by which references."""
