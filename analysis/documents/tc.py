@@ -1,0 +1,66 @@
+"""Critical temperatures, always as an interval with their convention."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hightc.analysis.documents.base import Document, Record
+from pydantic import Field
+
+Method = Literal["mcmillan", "allen_dynes", "xie_2019", "xie_2022", "eliashberg"]
+TcStatusName = Literal["found", "below_range", "no_superconductivity", "invalid"]
+
+
+class CriticalTemperature(Record):
+    """Tc by one method at one Coulomb pseudopotential."""
+
+    method: Method = Field(description="Formula or theory.")
+    mu_star: float = Field(description="Coulomb pseudopotential, in the convention of the document.")
+    status: TcStatusName = Field(
+        description="found: a number; no_superconductivity: 0 K by this method; below_range: under the lowest "
+        "temperature searched; invalid: the method has no meaning here."
+    )
+    tc_kelvin: float | None = Field(
+        description="Tc in K at the chosen smearing; 0 for no_superconductivity, None for below_range and invalid."
+    )
+    low_kelvin: float | None = Field(
+        description="Lowest Tc over the smearing plateau in K; None without a plateau or an answer all over it."
+    )
+    high_kelvin: float | None = Field(
+        description="Highest Tc over the smearing plateau in K; None as low_kelvin."
+    )
+
+
+class TcDocument(Document):
+    """Critical temperatures of one spectrum by every method."""
+
+    kind: Literal["tc"] = "tc"
+    schema_version: Literal[1] = 1
+    lambda_: float = Field(description="Electron-phonon coupling at the chosen smearing.")
+    omega_log_mev: float | None = Field(description="Logarithmic frequency in meV; None if lambda is 0.")
+    omega_2_mev: float | None = Field(description="Root mean square frequency in meV; None if lambda is 0.")
+    smearing_ev: float = Field(description="The chosen smearing in eV.")
+    plateau_smearing_ev: tuple[float, ...] = Field(
+        description="Smearings of the plateau in eV; empty without one."
+    )
+    lambda_low: float = Field(description="Lowest lambda over the plateau.")
+    lambda_high: float = Field(description="Highest lambda over the plateau.")
+    mu_star_reference: str = Field(description="The frequency that mu* belongs to, for example omega_2.")
+    mu_star_reference_mev: float | None = Field(description="That frequency in meV; None if lambda is 0.")
+    critical_temperatures: tuple[CriticalTemperature, ...] = Field(description="One entry a method and mu*.")
+    alpha2f_sha256: str = Field(description="SHA-256 of the spectrum they were computed from.")
+
+    def find(self, method: Method, mu_star: float) -> CriticalTemperature | None:
+        """Look one entry up; None if it was not computed.
+
+        Parameters
+        ----------
+        method
+            Formula or theory.
+        mu_star
+            Coulomb pseudopotential.
+        """
+        for entry in self.critical_temperatures:
+            if entry.method == method and abs(entry.mu_star - mu_star) < 1e-9:
+                return entry
+        return None

@@ -1,0 +1,311 @@
+"""What ph.x writes: dynamical matrices, electron-phonon coupling and the list of q points done."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from hightc.analysis.parsers.bravais import read_cell
+from hightc.analysis.parsers.errors import IncompleteOutputError, InconsistentOutputError, MissingOutputError
+from hightc.analysis.parsers.fortran import FortranFile
+from hightc.analysis.parsers.units import RYDBERG_EV, RYDBERG_MEV, THZ_MEV
+from numpy.typing import NDArray
+
+_ADVICE = "the run was cut; restart ph.x with recover=.true."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QPoint:
+    """One irreducible q point of the mesh with its star.
+
+    Attributes
+    ----------
+    index : int
+        Number N of the file fildynN, from 1.
+    q_mesh : tuple of 3 int
+        The mesh it belongs to.
+    q_cartesian : ndarray (3,)
+        In units of 2 pi/alat.
+    q_fractional : ndarray (3,)
+        In units of the reciprocal lattice vectors.
+    star_cartesian : ndarray (star_size, 3)
+        All q points that symmetry and time reversal make from it, in units of 2 pi/alat.
+    frequencies_mev : ndarray (n_modes,)
+        Frequencies in increasing order; negative ones are imaginary.
+    """
+
+    index: int
+    q_mesh: tuple[int, int, int]
+    q_cartesian: NDArray[np.float64]
+    q_fractional: NDArray[np.float64]
+    star_cartesian: NDArray[np.float64]
+    frequencies_mev: NDArray[np.float64]
+
+    @property
+    def star_size(self) -> int:
+        """Points of the mesh in the star."""
+        return len(self.star_cartesian)
+
+    @property
+    def weight(self) -> float:
+        """Share of the mesh that the star covers."""
+        return self.star_size / prod(self.q_mesh)
+
+    @property
+    def is_gamma(self) -> bool:
+        """Whether q is zero."""
+        return bool(np.abs(self.q_cartesian).max() < 1e-6)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QPointCoupling:
+    """Electron-phonon coupling at one irreducible q point, elph_dir/elph.inp_lambda.N.
+
+    Attributes
+    ----------
+    index : int
+        N, from 1, as in fildynN.
+    q_cartesian : ndarray (3,)
+        In units of 2 pi/alat.
+    frequencies_mev : ndarray (n_modes,)
+        Frequencies; negative ones are imaginary.
+    smearing_ev : ndarray (n_smearing,)
+        Widths of the double delta.
+    dos_per_ev_spin_cell : ndarray (n_smearing,)
+        Density of states at the Fermi energy, of one spin.
+    fermi_ev : ndarray (n_smearing,)
+        Fermi energy.
+    coupling : ndarray (n_smearing, n_modes)
+        lambda of each mode.
+    gamma_ghz : ndarray (n_smearing, n_modes)
+        Linewidth of each mode, to two decimals.
+    """
+
+    index: int
+    q_cartesian: NDArray[np.float64]
+    frequencies_mev: NDArray[np.float64]
+    smearing_ev: NDArray[np.float64]
+    dos_per_ev_spin_cell: NDArray[np.float64]
+    fermi_ev: NDArray[np.float64]
+    coupling: NDArray[np.float64]
+    gamma_ghz: NDArray[np.float64]
+
+
+def read_dynamical_matrices(directory: str | Path, fildyn: str) -> tuple[QPoint, ...]:
+    """Read the q mesh and, for each irreducible q point, its star and frequencies.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where ph.x ran with ``ldisp=.true.``.
+    fildyn : str
+        Its keyword; fildyn0 holds the list, fildyn1 and so on the matrices.
+
+    Returns
+    -------
+    tuple of QPoint
+        In the order of ph.x, frequencies in meV.
+
+    Raises
+    ------
+    ParseError
+        If a file is missing or cut, or the stars do not add up to the mesh.
+    """
+    listing = FortranFile(Path(directory) / f"{fildyn}0", _ADVICE)
+    n1, n2, n3 = listing.integers(listing.read_filled_line("the q mesh").split(), 3, "q mesh")
+    (n_q,) = listing.integers(listing.read_filled_line("number of q points").split(), 1, "number of q points")
+    q_points = []
+    for index in range(1, n_q + 1):
+        q = listing.numbers(listing.read_filled_line(f"q point {index} of {n_q}").split(), 3, "q in 2 pi/alat")
+        file = FortranFile(Path(directory) / f"{fildyn}{index}", _ADVICE)
+        point = _read_dynamical_matrix(file, index, (n1, n2, n3))
+        if np.abs(point.q_cartesian - q).max() > 1e-6:
+            file.fail(f"q = {q} as listed in {listing.path.name}", str(point.q_cartesian), InconsistentOutputError)
+        q_points.append(point)
+    covered = sum(point.star_size for point in q_points)
+    if covered != n1 * n2 * n3:
+        listing.fail(f"stars of {n1 * n2 * n3} points in all", str(covered), InconsistentOutputError)
+    return tuple(q_points)
+
+
+def _read_dynamical_matrix(file: FortranFile, index: int, q_mesh: tuple[int, int, int]) -> QPoint:
+    file.read_match("Dynamical matrix file", "the title 'Dynamical matrix file'")
+    file.read_line("the title of the run")
+    cell = read_cell(file)
+    star: list[list[float]] = []
+    pattern = r"^\s*(?:Dynamical\s+Matrix in cartesian axes|(Diagonalizing the dynamical matrix))\s*$"
+    while file.skip_to(pattern, "'Dynamical Matrix' or 'Diagonalizing the dynamical matrix'")[1] is None:
+        star.append(_read_q(file))
+    q = _read_q(file)
+    file.skip_to(r"^\s*\*{70,}\s*$", "a line of asterisks before the frequencies")
+    frequencies = []
+    for mode in range(1, 3 * cell.n_atoms + 1):
+        expected = f"freq ({mode}) of {3 * cell.n_atoms}"
+        match = file.read_match(r"freq \(\s*(\d+)\)\s*=\s*(\S+)\s*\[THz\]\s*=", expected)
+        if int(match[1]) != mode:
+            file.fail(expected, f"freq ({match[1]})")
+        frequencies.append(file.number(match[2], "frequency in THz") * THZ_MEV)
+        for _ in range(cell.n_atoms):
+            file.read_match(r"\(.*\)$", "a displacement")
+    file.read_match(r"\*{70,}$", "a line of asterisks after the frequencies")
+    if not star:
+        file.fail("a dynamical matrix before its frequencies", "none")
+    return QPoint(
+        index=index,
+        q_mesh=q_mesh,
+        q_cartesian=np.array(q),
+        q_fractional=cell.lattice_alat @ np.array(q),
+        star_cartesian=np.array(star),
+        frequencies_mev=np.array(frequencies),
+    )
+
+
+def _read_q(file: FortranFile) -> list[float]:
+    match = file.read_match(r"q = \((.*)\)$", "'q = ( ... )'")
+    return file.numbers(match[1].split(), 3, "q in 2 pi/alat")
+
+
+def read_elph(directory: str | Path) -> tuple[QPointCoupling, ...]:
+    """Read the coupling of every irreducible q point, elph_dir/elph.inp_lambda.1, 2 and so on.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where ph.x ran with ``electron_phonon='interpolated'``; it holds ``elph_dir``.
+
+    Returns
+    -------
+    tuple of QPointCoupling
+        As many as there are files. Compare with `read_dynamical_matrices` to know that none is missing;
+        `hightc.analysis.coupling.direct_q_sum` does.
+
+    Raises
+    ------
+    ParseError
+        If there is no file, one is cut, or the numbers of the files have a gap.
+    """
+    folder = Path(directory) / "elph_dir"
+    numbered = sorted(int(path.suffix[1:]) for path in folder.glob("elph.inp_lambda.*") if path.suffix[1:].isdigit())
+    for index in range(1, max(numbered, default=1) + 1):
+        if index not in numbered:
+            path = folder / f"elph.inp_lambda.{index}"
+            raise MissingOutputError(path, None, "a file", "none", "run ph.x with electron_phonon='interpolated'")
+    return tuple(_read_coupling(FortranFile(folder / f"elph.inp_lambda.{index}", _ADVICE), index) for index in numbered)
+
+
+def _read_coupling(file: FortranFile, index: int) -> QPointCoupling:
+    fields = file.read_filled_line("q, number of smearings, number of modes").split()
+    q = file.numbers(fields[:3], 3, "q in 2 pi/alat")
+    n_smearing, n_modes = file.integers(fields[3:], 2, "number of smearings, number of modes")
+    squares: list[float] = []
+    while len(squares) < n_modes:
+        fields = file.read_filled_line(f"{n_modes} squared frequencies").split()
+        squares += file.numbers(fields, min(6, n_modes - len(squares)), "squared frequencies in Ry^2")
+    heads, coupling, gamma = [], np.empty((n_smearing, n_modes)), np.empty((n_smearing, n_modes))
+    for row in range(n_smearing):
+        match = file.read_match(r"Gaussian Broadening:\s*(\S+) Ry, ngauss=", f"broadening {row + 1} of {n_smearing}")
+        smearing = file.number(match[1], "broadening in Ry")
+        match = file.read_match(r"DOS =\s*(\S+) states/spin/Ry/Unit Cell at Ef=\s*(\S+) eV$", "'DOS = ... at Ef= ...'")
+        heads.append((smearing, *file.numbers(match.groups(), 2, "density of states, Fermi energy")))
+        for mode in range(n_modes):
+            pattern = rf"lambda\(\s*{mode + 1}\)=\s*(\S+)\s+gamma=\s*(\S+) GHz$"
+            match = file.read_match(pattern, f"'lambda({mode + 1})= ... gamma= ... GHz'")
+            coupling[row, mode], gamma[row, mode] = file.numbers(match.groups(), 2, "lambda, gamma")
+    if not file.at_end:
+        file.fail(f"the end after {n_smearing} smearings", "more lines")
+    smearing_ry, dos_per_ry, fermi_ev = np.array(heads).T
+    omega = np.sign(squares) * np.sqrt(np.abs(squares)) * RYDBERG_MEV
+    return QPointCoupling(
+        index=index,
+        q_cartesian=np.array(q),
+        frequencies_mev=omega,
+        smearing_ev=smearing_ry * RYDBERG_EV,
+        dos_per_ev_spin_cell=dos_per_ry / RYDBERG_EV,
+        fermi_ev=fermi_ev,
+        coupling=coupling,
+        gamma_ghz=gamma,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhononRun:
+    """What the text output of ph.x says about the q points.
+
+    Attributes
+    ----------
+    code_version : str
+        For example ``6.7MaX``.
+    q_cartesian : ndarray (nq, 3)
+        The q points of the run, in units of 2 pi/alat. A recovered run prints no list: those that
+        it reached.
+    finished : tuple of bool
+        Whether this output diagonalised the dynamical matrix of each. A recovered run leaves out
+        what an earlier one finished, so only the union over the outputs of a case counts.
+    coupled : tuple of bool
+        Whether this output also printed the electron-phonon coupling of each.
+    job_done : bool
+        Whether "JOB DONE" stands at the end.
+    """
+
+    code_version: str
+    q_cartesian: NDArray[np.float64]
+    finished: tuple[bool, ...]
+    coupled: tuple[bool, ...]
+    job_done: bool
+
+
+def read_ph_out(path: str | Path) -> PhononRun:
+    """Read which q points a run of ph.x had and which it finished; a cut output is a legitimate one.
+
+    Parameters
+    ----------
+    path : str or Path
+        The text output of ph.x.
+
+    Returns
+    -------
+    PhononRun
+        Flags in the order of the q list.
+
+    Raises
+    ------
+    ParseError
+        If the output ends before ph.x named a q point.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        raise MissingOutputError(path, None, "a file", "none", "ph.x never started") from None
+    banner = re.search(r"Program PHONON v\.(\S+) starts", text)
+    sections = [(_section_q(section), section) for section in text.split("Calculation of q =")[1:]]
+    visited = [(q, section) for q, section in sections if q is not None]
+    announced, listed = _listed_q(text)
+    q_points = listed or [q for q, _ in visited]
+    if banner is None or not q_points or len(listed) != announced:
+        line = text.count("\n") + 1
+        expected, found = f"the list of {announced or 'all'} q points", f"{len(listed)} q points"
+        raise IncompleteOutputError(path, line, expected, found, _ADVICE)
+    finished, coupled = [False] * len(q_points), [False] * len(q_points)
+    for q, section in visited:
+        index = int(np.abs(np.array(q_points) - q).max(axis=1).argmin())
+        finished[index] |= re.search(r"freq \(.*\n\s*\*{70,}\s*\n", section) is not None
+        coupled[index] |= re.search(r"Gaussian Broadening[\s\S]*gamma=.*GHz\n\s*\n", section) is not None
+    return PhononRun(banner[1], np.array(q_points), tuple(finished), tuple(coupled), "JOB DONE." in text)
+
+
+def _listed_q(text: str) -> tuple[int, list[list[float]]]:
+    """Return how many q points the list at the top announces, and those that stand there."""
+    row = r"\s*\d+((?:[ \t]+-?\d+\.\d{9}){3})[ \t]*\n"
+    head = re.search(rf"\(\s*(\d+) q-points\):[ \t]*\n.*xq\(1\).*\n((?:{row})*)", text)
+    if head is None:
+        return 0, []
+    return int(head[1]), [[float(part) for part in numbers.split()] for numbers in re.findall(row, head[2])]
+
+
+def _section_q(section: str) -> list[float] | None:
+    """Return the q point at the start of a section; None if the output was cut there."""
+    match = re.match(r"((?:[ \t]+-?\d+\.\d{7}){3})[ \t]*\n", section)
+    return [float(part) for part in match[1].split()] if match else None

@@ -1,0 +1,134 @@
+"""Is the crystal dynamically stable? Imaginary modes on the computed q mesh and between its points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from hightc.analysis.parsers.matdyn import PhononFrequencies
+from hightc.analysis.parsers.ph import QPoint
+from hightc.analysis.parsers.units import PER_CM_MEV, THZ_MEV
+
+GAMMA_THRESHOLD_PER_CM = -45.0
+"""At Gamma: the acoustic modes are not exactly zero before the sum rule is imposed."""
+
+ELSEWHERE_THRESHOLD_THZ = -1.0
+"""At any other q."""
+
+
+@dataclass(frozen=True, slots=True)
+class StabilityVerdict:
+    """Verdict on imaginary modes, with the numbers behind it. Negative frequencies are imaginary.
+
+    Attributes
+    ----------
+    status : {"stable", "marginal", "unstable"}
+        `unstable`: a computed mode lies at or below its threshold; no finer mesh takes it away.
+        `marginal`: only interpolated ones do, so a finer q mesh must decide. `stable`: none does.
+    source : {"computed", "interpolated"}
+        Which frequencies were judged.
+    lowest_mev : float
+        The lowest frequency of all.
+    lowest_q : tuple of 3 float
+        Where it is, Cartesian, in units of 2 pi/alat.
+    decisive_mev : float
+        The frequency that lies deepest below its threshold, or closest above it.
+    decisive_q : tuple of 3 float
+        Where that is.
+    threshold_mev : float
+        The threshold of the decisive frequency.
+    gamma_lowest_mev, elsewhere_lowest_mev : float or None
+        Lowest frequency at Gamma and at all other q; None if there is no such q.
+    n_q, n_q_failed : int
+        How many q points were judged, and at how many a mode lies at or below its threshold.
+    """
+
+    status: Literal["stable", "marginal", "unstable"]
+    source: Literal["computed", "interpolated"]
+    lowest_mev: float
+    lowest_q: tuple[float, float, float]
+    decisive_mev: float
+    decisive_q: tuple[float, float, float]
+    threshold_mev: float
+    gamma_lowest_mev: float | None
+    elsewhere_lowest_mev: float | None
+    n_q: int
+    n_q_failed: int
+
+    @property
+    def lowest_per_cm(self) -> float:
+        """The lowest frequency in 1/cm."""
+        return self.lowest_mev / PER_CM_MEV
+
+    @property
+    def message(self) -> str:
+        """The verdict in one sentence."""
+        q = " ".join(f"{component:.4f}" for component in self.decisive_q)
+        comparison = ">" if self.status == "stable" else "<="
+        return (
+            f"{self.status}: {self.decisive_mev / PER_CM_MEV:.1f} cm^-1 {comparison} "
+            f"{self.threshold_mev / PER_CM_MEV:.1f} cm^-1 at the {self.source} q = ({q}) 2 pi/alat"
+            f"{'; a finer q mesh must decide' if self.status == 'marginal' else ''}"
+        )
+
+
+def find_imaginary_modes(
+    modes: Sequence[QPoint] | PhononFrequencies,
+    *,
+    gamma_threshold_per_cm: float = GAMMA_THRESHOLD_PER_CM,
+    elsewhere_threshold_thz: float = ELSEWHERE_THRESHOLD_THZ,
+) -> StabilityVerdict:
+    """Look for imaginary modes.
+
+    Parameters
+    ----------
+    modes : sequence of QPoint, or PhononFrequencies
+        The computed mesh (`hightc.analysis.parsers.ph.read_dynamical_matrices`), or frequencies interpolated
+        off it (`hightc.analysis.parsers.matdyn.read_frequencies`). The latter alone can say at most
+        `marginal`: force constants of a coarse mesh may dip between its points where the crystal does not.
+    gamma_threshold_per_cm, elsewhere_threshold_thz : float
+        A mode must lie above this to be stable.
+
+    Returns
+    -------
+    StabilityVerdict
+        Frozen.
+
+    Raises
+    ------
+    ValueError
+        If there are no modes to judge.
+    """
+    if interpolated := isinstance(modes, PhononFrequencies):
+        q, lowest = modes.q_cartesian, modes.frequencies_mev.min(axis=1)
+    else:
+        q = np.array([point.q_cartesian for point in modes]).reshape(-1, 3)
+        lowest = np.array([point.frequencies_mev.min() for point in modes])
+    if len(lowest) == 0 or not np.isfinite(lowest).all():
+        msg = f"expected a finite frequency at each q point, found {len(lowest)} q points with {lowest}"
+        raise ValueError(msg)
+    at_gamma = np.abs(q).max(axis=1) < 1e-6
+    threshold = np.where(at_gamma, gamma_threshold_per_cm * PER_CM_MEV, elsewhere_threshold_thz * THZ_MEV)
+    margin = lowest - threshold
+    deepest, decisive = int(lowest.argmin()), int(margin.argmin())
+    failed = int((margin <= 0).sum())
+    return StabilityVerdict(
+        status="stable" if failed == 0 else "marginal" if interpolated else "unstable",
+        source="interpolated" if interpolated else "computed",
+        lowest_mev=float(lowest[deepest]),
+        lowest_q=_triple(q[deepest].tolist()),
+        decisive_mev=float(lowest[decisive]),
+        decisive_q=_triple(q[decisive].tolist()),
+        threshold_mev=float(threshold[decisive]),
+        gamma_lowest_mev=float(lowest[at_gamma].min()) if at_gamma.any() else None,
+        elsewhere_lowest_mev=float(lowest[~at_gamma].min()) if not at_gamma.all() else None,
+        n_q=len(lowest),
+        n_q_failed=failed,
+    )
+
+
+def _triple(values: list[float]) -> tuple[float, float, float]:
+    x, y, z = values
+    return x, y, z

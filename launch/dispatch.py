@@ -1,0 +1,229 @@
+"""Campaigns in FireWorks: submit what is new, take up what was interrupted."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from fireworks import Workflow
+from hightc.launch.campaign import Campaign, Material
+from hightc.launch.errors import LaunchError
+from hightc.launch.store import Database
+from hightc.makers.tc import TcMaker
+from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
+from jobflow import JobConfig
+from jobflow.managers.fireworks import flow_to_workflow
+
+ACTIVE = ("READY", "RESERVED", "RUNNING")
+"""States of fireworks on which something will still happen by itself."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One material in the LaunchPad.
+
+    Attributes
+    ----------
+    material
+        The material.
+    fw_ids
+        Its fireworks, in order.
+    reused
+        Whether its workflow was there before.
+    """
+
+    material: Material
+    fw_ids: tuple[int, ...]
+    reused: bool
+
+
+def make_workflow(material: Material, directory: Path) -> Workflow:
+    """FireWorks workflow of one material, its fireworks named by label and step.
+
+    Parameters
+    ----------
+    material
+        The material.
+    directory
+        Folder of the campaign; each step runs in a sub-folder of its own.
+    """
+    maker = ElectronPhononFlowMaker(recipe=material.recipe, tc=TcMaker(mu_star=material.mu_star))
+    flow = maker.make(material.structure, material.tag)
+    flow.update_metadata({"campaign": material.tag.campaign, "material": material.tag.material}, dynamic=True)
+    names = [job.name for job in flow.jobs]
+    for position, job in enumerate(flow.jobs, start=1):
+        step = job.name.lower().replace(" ", "-").replace(".x", "")
+        job.update_config(
+            JobConfig(
+                manager_config={
+                    "_launch_dir": str(directory / material.folder / f"{position:02d}-{step}"),
+                    # later steps first: a material that is under way is finished before the next is begun
+                    "_priority": position,
+                }
+            )
+        )
+        job.name = f"{material.tag.material} {names[position - 1]}"
+    return _number_in_order(
+        flow_to_workflow(
+            flow,
+            name=f"{material.tag.material} ({material.tag.campaign})",
+            metadata={"campaign": material.tag.campaign, "material": material.tag.material, "key": material.key},
+        )
+    )
+
+
+def _number_in_order(workflow: Workflow) -> Workflow:
+    """Let the ids of the fireworks rise along the flow; jobflow gives the first step the highest."""
+    links = {-parent: [-child for child in children] for parent, children in workflow.links.items()}
+    for firework in workflow.fws:
+        firework.fw_id = -firework.fw_id
+    return Workflow(workflow.fws, links_dict=links, name=workflow.name, metadata=workflow.metadata)
+
+
+def submit(campaign: Campaign, database: Database, directory: Path) -> tuple[Submission, ...]:
+    """Add the materials that the LaunchPad does not have; reuse the others.
+
+    Parameters
+    ----------
+    campaign
+        A campaign whose inputs were checked.
+    database
+        The database.
+    directory
+        Folder of the campaign, absolute.
+    """
+    launchpad = database.launchpad
+    submissions = []
+    for material in campaign.materials:
+        known = launchpad.workflows.find_one({"metadata.key": material.key}, {"nodes": 1})
+        if known is None:
+            ids = sorted(launchpad.add_wf(make_workflow(material, directory)).values())
+        else:
+            ids = sorted(known["nodes"])
+        submissions.append(Submission(material, tuple(ids), reused=known is not None))
+    return tuple(submissions)
+
+
+@contextmanager
+def hold_campaign(directory: Path) -> Iterator[None]:
+    """Let one ``hightc run`` work on a campaign folder at a time.
+
+    Parameters
+    ----------
+    directory
+        Folder of the campaign.
+
+    Raises
+    ------
+    LaunchError
+        If another process holds it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            msg = f"{directory}: another hightc run works on this campaign: wait for it, or stop it first"
+            raise LaunchError(msg) from None
+        yield
+
+
+def worker_lock(directory: Path, name: str) -> TextIO | None:
+    """Take the lock that shows a worker to be alive; None if a living worker holds it.
+
+    Parameters
+    ----------
+    directory
+        Folder of the campaign.
+    name
+        Name of the worker.
+    """
+    folder = directory / "workers"
+    folder.mkdir(parents=True, exist_ok=True)
+    stream = (folder / f"{name}.lock").open("w")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        return None
+    return stream
+
+
+def recover_interrupted(
+    submissions: Iterable[Submission], database: Database, *, dead_worker: str | None = None
+) -> list[int]:
+    """Make fireworks ready again whose worker on this machine is gone.
+
+    A step keeps its folder, so it continues where it can. What failed is tried again only when no worker is named.
+
+    Parameters
+    ----------
+    submissions
+        The campaign's materials.
+    database
+        The database.
+    dead_worker
+        The one worker that died while others live; None if no worker of the campaign runs on this machine.
+
+    Returns
+    -------
+    list of int
+        Fireworks that will run again.
+    """
+    launchpad = database.launchpad
+    states = ["RUNNING", "RESERVED"] if dead_worker else ["RUNNING", "RESERVED", "FIZZLED"]
+    recovered: list[int] = []
+    for submission in submissions:
+        ids = list(submission.fw_ids)
+        stuck = [
+            firework
+            for firework in launchpad.fireworks.find(
+                {"fw_id": {"$in": ids}, "state": {"$in": states}}, {"fw_id": 1, "state": 1, "launches": 1}
+            )
+            if _is_lost(launchpad, firework, dead_worker)
+        ]
+        if stuck or dead_worker is None:
+            launchpad.workflows.update_many({"nodes": {"$in": ids}}, {"$unset": {"locked": True}})
+        ordered = sorted(stuck, key=lambda found: int(found["fw_id"]))
+        recovered += [int(firework["fw_id"]) for firework in ordered if _make_ready(launchpad, firework)]
+    return recovered
+
+
+def _is_lost(launchpad: Any, firework: Mapping[str, Any], dead_worker: str | None) -> bool:
+    """Whether nobody will finish this firework."""
+    if firework["state"] == "FIZZLED" or not firework["launches"]:
+        return True
+    launch = launchpad.launches.find_one({"launch_id": firework["launches"][-1]}, {"fworker": 1}) or {}
+    name = str(launch.get("fworker", {}).get("name", ""))
+    return name == dead_worker if dead_worker else name.startswith(worker_name(""))
+
+
+def _make_ready(launchpad: Any, firework: Mapping[str, Any]) -> bool:
+    """Put a lost firework back; False if its launch was over and only the workflow had not heard of it."""
+    fw_id = int(firework["fw_id"])
+    if not firework["launches"]:
+        launchpad.fireworks.update_one({"fw_id": fw_id}, {"$set": {"state": "READY"}})
+        return True
+    if firework["state"] == "RUNNING":
+        over = {"launch_id": firework["launches"][-1], "state": {"$in": ["COMPLETED", "FIZZLED"]}}
+        if launchpad.launches.count_documents(over):
+            launchpad._refresh_wf(fw_id)
+            return False
+    launchpad.rerun_fw(fw_id)
+    return True
+
+
+def worker_name(number: int | str) -> str:
+    """Name of a worker of this machine, as FireWorks shows it beside each launch.
+
+    Parameters
+    ----------
+    number
+        Its number on this machine.
+    """
+    return f"hightc@{os.uname().nodename}:{number}"

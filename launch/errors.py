@@ -1,0 +1,32 @@
+"""Errors of campaigns.
+
+    LaunchError
+    ├── CampaignError       a campaign file that cannot be understood
+    ├── SettingsError       settings that cannot be used
+    ├── DatabaseError       a database that cannot be reached
+    └── InstallError        something that could not be installed
+
+The command line prints the message alone and exits with 2; every other exception is a fault of hightc.
+"""
+
+from __future__ import annotations
+
+
+class LaunchError(Exception):
+    """A campaign that cannot be started."""
+
+
+class CampaignError(LaunchError):
+    """A campaign file that cannot be understood."""
+
+
+class SettingsError(LaunchError):
+    """Settings that cannot be used."""
+
+
+class DatabaseError(LaunchError):
+    """A database that cannot be reached."""
+
+
+class InstallError(LaunchError):
+    """Something that could not be installed."""

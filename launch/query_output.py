@@ -1,0 +1,243 @@
+"""Found documents as a table, as CSV and as JSON, with the same column names."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Literal, TextIO
+
+from hightc.analysis.documents import DOCUMENTS, Document, TcDocument
+from hightc.analysis.documents.tc import Method
+from hightc.launch.errors import DatabaseError
+from hightc.launch.families import print_table
+from hightc.launch.queries import DEFAULT_METHOD, DEFAULT_MU_STAR, documents
+from hightc.launch.store import Database
+from pymongo.errors import PyMongoError
+from rich.table import Table
+
+Layout = Literal["table", "csv", "json", "documents"]
+Row = dict[str, Any]
+
+COLUMNS: dict[str, dict[str, Callable[[Any], Any]]] = {
+    "alpha2f": {
+        "pressure_gpa": attrgetter("pressure_gpa"),
+        "smearing_ev": lambda document: document.smearing_ev[document.chosen_smearing],
+        "lambda": attrgetter("chosen.lambda_"),
+        "omega_log_mev": attrgetter("chosen.omega_log_mev"),
+        "omega_2_mev": attrgetter("chosen.omega_2_mev"),
+        "dos_per_ev_spin_cell": lambda document: document.dos_per_ev_spin_cell[document.chosen_smearing],
+        "plateau_relative_spread": attrgetter("plateau.relative_spread"),
+        "k_mesh_dense": attrgetter("k_mesh_dense"),
+        "q_mesh": attrgetter("q_mesh"),
+        "route": attrgetter("route"),
+        "protocol": attrgetter("protocol"),
+    },
+    "phonon": {
+        "q_mesh": attrgetter("q_mesh"),
+        "stability": attrgetter("stability"),
+        "lowest_frequency_mev": attrgetter("lowest_frequency_mev"),
+        "protocol": attrgetter("protocol"),
+    },
+    "coupling": {
+        "q_mesh": attrgetter("q_mesh"),
+        "n_q_points": lambda document: len(document.q_points),
+        "lowest_frequency_mev": attrgetter("lowest_frequency_mev"),
+        "protocol": attrgetter("protocol"),
+    },
+    "force_constants": {
+        "q_mesh": attrgetter("q_mesh"),
+        "shape": attrgetter("force_constants.shape"),
+        "sha256": attrgetter("force_constants.sha256"),
+        "protocol": attrgetter("protocol"),
+    },
+    "structure": {
+        "space_group": attrgetter("space_group"),
+        "n_atoms": lambda document: len(document.structure),
+        "volume_angstrom3": attrgetter("structure.volume"),
+        "pressure_gpa": attrgetter("pressure_gpa"),
+        "energy_ev": attrgetter("energy_ev"),
+        "band_gap_ev": attrgetter("band_gap_ev"),
+        "max_force_ev_per_angstrom": attrgetter("max_force_ev_per_angstrom"),
+        "protocol": attrgetter("protocol"),
+    },
+    "scf": {
+        "purpose": attrgetter("purpose"),
+        "k_mesh": attrgetter("k_mesh"),
+        "energy_ev": attrgetter("energy_ev"),
+        "fermi_ev": attrgetter("fermi_ev"),
+        "band_gap_ev": attrgetter("band_gap_ev"),
+        "total_magnetization_bohr_magneton": attrgetter("total_magnetization_bohr_magneton"),
+        "protocol": attrgetter("protocol"),
+    },
+}
+"""Columns of each kind but tc."""
+
+TC_COLUMNS = (
+    "lambda",
+    "lambda_low",
+    "lambda_high",
+    "omega_log_mev",
+    "omega_2_mev",
+    "method",
+    "mu_star",
+    "mu_star_reference",
+    "tc_status",
+    "tc_kelvin",
+    "tc_low_kelvin",
+    "tc_high_kelvin",
+)
+
+BESIDE_TABLE = frozenset(
+    {"lambda_low", "lambda_high", "omega_2_mev", "method", "mu_star", "mu_star_reference", "passed", "protocol"}
+)
+"""Columns that a table leaves out, so that it fits a terminal; its caption says the convention of Tc."""
+
+
+def write_query(
+    database: Database,
+    kind: str,
+    filters: Mapping[str, Any],
+    *,
+    layout: Layout,
+    limit: int | None,
+    stream: TextIO,
+) -> None:
+    """Write the documents that meet the filters.
+
+    Parameters
+    ----------
+    database
+        The database.
+    kind
+        Kind of the documents.
+    filters
+        Keywords of :func:`hightc.launch.queries.documents`.
+    layout
+        ``table`` for people, ``csv``, ``json`` for one array with a row a line, ``documents`` for the same with whole
+        documents.
+    limit
+        No more than so many; None for all.
+    stream
+        Where CSV and JSON go.
+
+    Raises
+    ------
+    LaunchError
+        If a filter has no meaning.
+    DatabaseError
+        If the database stops answering.
+    """
+    method: Method = filters.get("method", DEFAULT_METHOD)
+    mu_star: float = filters.get("mu_star", DEFAULT_MU_STAR)
+    try:
+        found = islice(documents(database, DOCUMENTS[kind], **filters), limit)
+        if layout == "documents":
+            _write_array((json.loads(document.model_dump_json()) for document in found), stream)
+            return
+        rows = (row(document, method, mu_star) for document in found)
+        if layout == "json":
+            _write_array(rows, stream)
+        elif layout == "csv":
+            _write_csv(rows, column_names(kind), stream)
+        else:
+            _show(list(rows), f"Tc by {method} at mu* = {mu_star:g}" if kind == "tc" else None)
+    except PyMongoError as error:
+        msg = f"the database at {database.address} stopped answering ({type(error).__name__}): try again"
+        raise DatabaseError(msg) from None
+
+
+def column_names(kind: str) -> tuple[str, ...]:
+    """Names of the columns of a kind of document; they carry the unit and do not change.
+
+    Parameters
+    ----------
+    kind
+        Kind of document.
+    """
+    numbers = TC_COLUMNS if kind == "tc" else tuple(COLUMNS[kind])
+    return ("campaign", "material", "formula", *numbers, "passed", "n_warnings")
+
+
+def row(document: Document, method: Method = DEFAULT_METHOD, mu_star: float = DEFAULT_MU_STAR) -> Row:
+    """One document as a flat row.
+
+    Parameters
+    ----------
+    document
+        Any stored document.
+    method, mu_star
+        Which Tc of a TcDocument.
+
+    Returns
+    -------
+    dict
+        By column name; None means that a number was not computed.
+    """
+    kind = str(type(document).model_fields["kind"].default)
+    numbers = (
+        _tc_values(document, method, mu_star)
+        if isinstance(document, TcDocument)
+        else tuple(value(document) for value in COLUMNS[kind].values())
+    )
+    identity = (document.campaign, document.material, document.formula)
+    return dict(zip(column_names(kind), (*identity, *numbers, document.passed, len(document.warnings)), strict=True))
+
+
+def _tc_values(document: TcDocument, method: Method, mu_star: float) -> tuple[Any, ...]:
+    entry = document.find(method, mu_star)
+    return (
+        document.lambda_,
+        document.lambda_low,
+        document.lambda_high,
+        document.omega_log_mev,
+        document.omega_2_mev,
+        method,
+        mu_star,
+        document.mu_star_reference,
+        entry.status if entry else "not_computed",
+        entry.tc_kelvin if entry else None,
+        entry.low_kelvin if entry else None,
+        entry.high_kelvin if entry else None,
+    )
+
+
+def _write_array(entries: Iterable[Any], stream: TextIO) -> None:
+    """Write one JSON array with an entry a line, without holding it."""
+    stream.write("[")
+    separator = "\n"
+    for entry in entries:
+        stream.write(separator + json.dumps(entry, allow_nan=False))
+        separator = ",\n"
+    stream.write("\n]\n")
+
+
+def _write_csv(rows: Iterable[Row], names: Sequence[str], stream: TextIO) -> None:
+    writer = csv.DictWriter(stream, fieldnames=names, lineterminator="\n")
+    writer.writeheader()
+    for entry in rows:
+        writer.writerow({name: _joined(value) for name, value in entry.items()})
+
+
+def _joined(value: object) -> object:
+    return "x".join(str(part) for part in value) if isinstance(value, tuple) else value
+
+
+def _show(rows: list[Row], caption: str | None) -> None:
+    if not rows:
+        print("no document meets the filters", file=sys.stderr)
+        return
+    names = [name for name in rows[0] if name not in BESIDE_TABLE]
+    table = Table(*names, caption=caption)
+    for entry in rows:
+        table.add_row(*(_cell(entry[name]) for name in names))
+    print_table(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(_joined(value))

@@ -1,0 +1,189 @@
+"""What became of each material: its documents, or where and why it stopped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from hightc.analysis.documents import DOCUMENTS, Alpha2FDocument, Document, Gate, PhononDocument, TcDocument
+from hightc.launch.dispatch import ACTIVE, Submission
+from hightc.launch.store import OUTPUTS, Database
+
+EXCEPTION_LINE = re.compile(r"^[\w.]+: (.+)", re.DOTALL)
+
+
+class Outcome(StrEnum):
+    """What became of a material."""
+
+    ANSWERED = "answered"
+    GATED = "gated"
+    FAILED = "failed"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """Where and why a material's calculation failed.
+
+    Attributes
+    ----------
+    step
+        Name of the firework.
+    fw_id
+        Its id.
+    reason
+        The error's message.
+    directory
+        Folder of the run.
+    """
+
+    step: str
+    fw_id: int
+    reason: str
+    directory: str
+
+
+@dataclass(frozen=True)
+class MaterialResult:
+    """What became of one material.
+
+    Attributes
+    ----------
+    submission
+        The material in the LaunchPad.
+    outcome
+        Answered, gated, failed or unfinished.
+    documents
+        Its documents by kind, in the order they were stored.
+    gate
+        The verdict that stopped it; None if none did.
+    failure
+        The failure that stopped it; None if none did.
+    """
+
+    submission: Submission
+    outcome: Outcome
+    documents: Mapping[str, tuple[Document, ...]]
+    gate: Gate | None
+    failure: StepFailure | None
+
+    @property
+    def label(self) -> str:
+        """Label of the material."""
+        return self.submission.material.tag.material
+
+    @property
+    def tc(self) -> TcDocument | None:
+        """Critical temperatures, where it came that far."""
+        found = self.documents.get("tc", ())
+        return found[-1] if found and isinstance(found[-1], TcDocument) else None
+
+    @property
+    def alpha2f(self) -> Alpha2FDocument | None:
+        """Spectral function, where it came that far."""
+        found = self.documents.get("alpha2f", ())
+        return found[-1] if found and isinstance(found[-1], Alpha2FDocument) else None
+
+    @property
+    def phonon(self) -> PhononDocument | None:
+        """Interpolated phonons, where it came that far."""
+        found = self.documents.get("phonon", ())
+        return found[-1] if found and isinstance(found[-1], PhononDocument) else None
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no answer, as a sentence; None if there is one."""
+        if self.gate is not None:
+            return self.gate.message
+        if self.failure is not None:
+            return f"{self.failure.step}: {self.failure.reason}"
+        return None if self.outcome is Outcome.ANSWERED else "not finished: run the campaign again"
+
+
+def collect_results(submissions: Iterable[Submission], database: Database) -> tuple[MaterialResult, ...]:
+    """Read what became of each material of a campaign.
+
+    Parameters
+    ----------
+    submissions
+        The campaign's materials.
+    database
+        The database.
+    """
+    return tuple(_collect(submission, database) for submission in submissions)
+
+
+def _collect(submission: Submission, database: Database) -> MaterialResult:
+    fireworks = list(
+        database.launchpad.fireworks.find(
+            {"fw_id": {"$in": list(submission.fw_ids)}},
+            {"fw_id": 1, "name": 1, "state": 1, "launches": 1, "spec._tasks.job.uuid": 1},
+        )
+    )
+    uuids = [task["job"]["uuid"] for firework in fireworks for task in firework["spec"]["_tasks"]]
+    documents: dict[str, tuple[Document, ...]] = {}
+    stored = database.collections[OUTPUTS].find({"uuid": {"$in": uuids}}, {"output": 1})
+    for entry in stored:
+        output = entry.get("output")
+        if isinstance(output, dict) and output.get("kind") in DOCUMENTS:
+            kind = str(output["kind"])
+            documents[kind] = (*documents.get(kind, ()), DOCUMENTS[kind].model_validate(output))
+    gate = next(
+        (
+            gate
+            for group in documents.values()
+            for document in group
+            for gate in document.gates
+            if not gate.passed
+        ),
+        None,
+    )
+    failed = next((found for found in sorted(fireworks, key=_id) if found["state"] == "FIZZLED"), None)
+    failure = _failure(failed, database) if failed else None
+    if "tc" in documents:
+        outcome = Outcome.ANSWERED
+    elif gate is not None:
+        outcome = Outcome.GATED
+    elif failure is not None and not any(found["state"] in ACTIVE for found in fireworks):
+        outcome = Outcome.FAILED
+    else:
+        outcome = Outcome.UNFINISHED
+    return MaterialResult(submission, outcome, documents, gate, failure)
+
+
+def _id(firework: Mapping[str, Any]) -> int:
+    return int(firework["fw_id"])
+
+
+def _failure(firework: Mapping[str, Any], database: Database) -> StepFailure:
+    launches = firework.get("launches") or []
+    launch = database.launchpad.launches.find_one({"launch_id": launches[-1]}) if launches else None
+    stored = ((launch or {}).get("action") or {}).get("stored_data") or {}
+    trace = str((stored.get("_exception") or {}).get("_stacktrace") or "").strip()
+    return StepFailure(
+        step=str(firework["name"]),
+        fw_id=_id(firework),
+        reason=error_message(trace) or "the worker died without a word: see its log",
+        directory=str((launch or {}).get("launch_dir", "")),
+    )
+
+
+def error_message(trace: str) -> str:
+    """Message of the last exception of a traceback, without its class.
+
+    Parameters
+    ----------
+    trace
+        A formatted traceback; empty if there is none.
+    """
+    lines = trace.splitlines()
+    start = next(
+        (index for index in range(len(lines) - 1, -1, -1) if EXCEPTION_LINE.match(lines[index])), None
+    )
+    if start is None:
+        return lines[-1] if lines else ""
+    match = EXCEPTION_LINE.match("\n".join(lines[start:]))
+    return match.group(1).strip() if match else lines[start]

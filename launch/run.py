@@ -1,0 +1,140 @@
+"""``hightc run``: from a campaign file to a table and a page, resuming whatever was interrupted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from hightc.launch.campaign import Campaign, read_campaign
+from hightc.launch.crew import Crew
+from hightc.launch.dispatch import Submission, hold_campaign, recover_interrupted, submit
+from hightc.launch.monitor import ProgressDisplay, clock, is_active, read_campaign_progress
+from hightc.launch.report import write_report
+from hightc.launch.report_table import result_table
+from hightc.launch.results import MaterialResult, Outcome, collect_results
+from hightc.launch.settings import Settings
+from hightc.launch.store import Database, open_database
+from hightc.makers.execution import Program, program_command, require_free_space
+from rich.console import Console
+
+PROGRAMS: tuple[Program, ...] = ("pw", "ph", "q2r", "matdyn")
+PACKAGES = (
+    "hightc",
+    "atomate2",
+    "jobflow",
+    "fireworks",
+    "custodian",
+    "pymatgen",
+    "ase",
+    "numpy",
+    "scipy",
+    "pymongo",
+)
+POLL_SECONDS = 0.5
+
+
+def run_campaign(path: Path, settings: Settings, console: Console | None = None) -> int:
+    """Compute every material of a campaign and report what became of it.
+
+    Parameters
+    ----------
+    path
+        Campaign file.
+    settings
+        Settings of this machine.
+    console
+        Where to print; standard output if None.
+
+    Returns
+    -------
+    int
+        0 if every material has its answer or was stopped by a gate whose verdict is stored; 1 otherwise.
+
+    Raises
+    ------
+    LaunchError, CalculationError
+        If the campaign cannot be started; nothing was submitted then.
+    """
+    console = console or Console()
+    started = time.monotonic()
+    campaign = read_campaign(path, settings)
+    directory = (settings.work_directory / campaign.name).absolute()
+    _require_programs(settings)
+    directory.mkdir(parents=True, exist_ok=True)
+    require_free_space(directory, settings.scratch_minimum_gb)
+    database = open_database(settings)
+    database.prepare()
+    with hold_campaign(directory):
+        submissions = submit(campaign, database, directory)
+        _announce(console, campaign, submissions, database, directory)
+        _compute(Crew(campaign.name, submissions, database, directory, settings), database, console)
+        results = collect_results(submissions, database)
+    elapsed = time.monotonic() - started
+    report = directory / "report.html"
+    write_report(
+        results, report, campaign=campaign.name, versions=package_versions(), elapsed_seconds=elapsed
+    )
+    console.print(result_table(results))
+    console.print(f"report: {report}", highlight=False, soft_wrap=True)
+    console.print(f"elapsed: {clock(elapsed)}", highlight=False)
+    return exit_code(results)
+
+
+def exit_code(results: Sequence[MaterialResult]) -> int:
+    """0 if every material has its answer or a stored verdict why not, otherwise 1.
+
+    Parameters
+    ----------
+    results
+        What became of each material.
+    """
+    settled = {Outcome.ANSWERED, Outcome.GATED}
+    return 0 if all(result.outcome in settled for result in results) else 1
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that a result depends on."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def _require_programs(settings: Settings) -> None:
+    for program in PROGRAMS:
+        program_command(program, settings)
+
+
+def _announce(
+    console: Console,
+    campaign: Campaign,
+    submissions: Sequence[Submission],
+    database: Database,
+    directory: Path,
+) -> None:
+    new = sum(not submission.reused for submission in submissions)
+    console.print(
+        f"campaign {campaign.name}: {len(submissions)} materials, {new} new, {len(submissions) - new} known; "
+        f"database: {database.address}; folder: {directory}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _compute(crew: Crew, database: Database, console: Console) -> None:
+    """Run workers until nothing is left to do."""
+    crew.require_alone()
+    recovered = recover_interrupted(crew.submissions, database)
+    if recovered:
+        console.print(f"taking up {len(recovered)} interrupted or failed steps", highlight=False)
+    if not is_active(read_campaign_progress(crew.submissions, database)):
+        return
+    started = time.monotonic()
+    try:
+        crew.start()
+        with ProgressDisplay(console) as display:
+            while crew.tend():
+                display.show(read_campaign_progress(crew.submissions, database), time.monotonic() - started)
+                time.sleep(POLL_SECONDS)
+            display.show(read_campaign_progress(crew.submissions, database), time.monotonic() - started)
+    finally:
+        crew.dismiss()

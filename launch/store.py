@@ -1,0 +1,146 @@
+"""The database: one MongoDB for FireWorks, documents and blobs, the embedded server where none is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from fireworks import LaunchPad
+from hightc.launch import embedded_mongo
+from hightc.launch.errors import DatabaseError
+from hightc.launch.settings import Settings
+from jobflow import JobStore
+from maggma.stores.gridfs import GridFSStore
+from maggma.stores.mongolike import MongoStore
+from pymongo import MongoClient
+from pymongo.database import Database as MongoDatabase
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.uri_parser import parse_uri
+
+DEFAULT_DATABASE = "hightc"
+OUTPUTS = "outputs"
+BLOBS = "outputs_blobs"
+BLOB_STORE = "data"
+"""Name of the additional store that jobs put large arrays into."""
+
+SERVER_TIMEOUT_MS = 5000
+
+OUTPUT_INDEXES: tuple[tuple[str, ...], ...] = (
+    ("uuid",),
+    ("name",),
+    ("output.kind",),
+    ("output.campaign",),
+    ("output.material",),
+    ("output.formula",),
+    ("output.elements",),
+    ("output.lambda_",),
+)
+"""What queries ask for first."""
+
+WORKFLOW_INDEXES = ("metadata.campaign", "metadata.key")
+FIREWORK_INDEXES = ("spec.campaign",)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A reachable MongoDB.
+
+    Attributes
+    ----------
+    uri
+        Its URI, with the password if there is one: never printed.
+    name
+        Name of the database.
+    embedded
+        Whether it is the embedded single-machine server.
+    """
+
+    uri: str = field(repr=False)
+    name: str
+    embedded: bool
+
+    @property
+    def address(self) -> str:
+        """Where it is, without user and password."""
+        if self.embedded:
+            return "embedded server on this machine"
+        hosts = ",".join(
+            f"{host}:{port}" if port else str(host) for host, port in parse_uri(self.uri)["nodelist"]
+        )
+        return f"{hosts}/{self.name}"
+
+    @cached_property
+    def client(self) -> MongoClient[dict[str, Any]]:
+        """Ordinary pymongo client."""
+        return MongoClient(self.uri, serverSelectionTimeoutMS=SERVER_TIMEOUT_MS)
+
+    @property
+    def collections(self) -> MongoDatabase[dict[str, Any]]:
+        """The database's collections."""
+        return self.client[self.name]
+
+    @cached_property
+    def launchpad(self) -> LaunchPad:
+        """FireWorks' LaunchPad on this database."""
+        return LaunchPad(host=self.uri, name=self.name, uri_mode=True, strm_lvl="WARNING")
+
+    def job_store(self) -> JobStore:
+        """Where jobflow keeps documents and, beside them, large arrays."""
+        return JobStore(
+            MongoStore(self.name, OUTPUTS, uri=self.uri),
+            additional_stores={BLOB_STORE: GridFSStore(self.name, BLOBS, uri=self.uri)},
+        )
+
+    def prepare(self) -> None:
+        """Make the counters and indexes that FireWorks and the queries need; what exists stays."""
+        launchpad = self.launchpad
+        counters = launchpad.fw_id_assigner
+        if counters.count_documents({}) == 0:
+            counters.update_one(
+                {"_id": -1}, {"$setOnInsert": {"next_fw_id": 1, "next_launch_id": 1}}, upsert=True
+            )
+        launchpad.wf_user_indices = list(WORKFLOW_INDEXES)
+        launchpad.user_indices = list(FIREWORK_INDEXES)
+        launchpad.tuneup()
+        outputs = self.collections[OUTPUTS]
+        for index in OUTPUT_INDEXES:
+            outputs.create_index([(name, 1) for name in index])
+        outputs.create_index([("uuid", 1), ("index", 1)], unique=True)
+
+
+def open_database(settings: Settings) -> Database:
+    """Reach the database of the settings, starting the embedded server where none is named.
+
+    Parameters
+    ----------
+    settings
+        Settings of this machine.
+
+    Raises
+    ------
+    DatabaseError
+        If the URI is wrong or nobody answers.
+    """
+    if settings.mongo_uri is None:
+        try:
+            uri = embedded_mongo.start(settings.data_directory / "mongo")
+        except embedded_mongo.EmbeddedMongoError as error:
+            raise DatabaseError(str(error)) from None
+        return Database(uri=uri, name=DEFAULT_DATABASE, embedded=True)
+    uri = settings.mongo_uri.get_secret_value()
+    advice = "check HIGHTC_MONGO_URI and that the server runs, or unset it to use the embedded server"
+    try:
+        name = parse_uri(uri)["database"] or DEFAULT_DATABASE
+        database = Database(uri=uri, name=name, embedded="%2F" in uri)
+        database.client.admin.command("ping")
+    except (InvalidURI, ConfigurationError, ValueError):
+        msg = f"HIGHTC_MONGO_URI is not a MongoDB URI: expected mongodb://host:27017/hightc: {advice}"
+        raise DatabaseError(msg) from None
+    except OperationFailure as error:
+        msg = f"MongoDB at {database.address} refused the login ({error.code}): {advice}"
+        raise DatabaseError(msg) from None
+    except PyMongoError:
+        msg = f"MongoDB at {database.address} does not answer within {SERVER_TIMEOUT_MS // 1000} s: {advice}"
+        raise DatabaseError(msg) from None
+    return database

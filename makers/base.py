@@ -1,0 +1,110 @@
+"""What every Maker of a Quantum ESPRESSO calculation shares."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hightc.analysis.documents.base import Provenance
+from hightc.makers.execution import CLEAN_STOP_SECONDS, ProgramRun
+from hightc.makers.qe.pseudopotentials import family_directory, require_unchanged
+from hightc.makers.qe.recipe import Recipe
+from hightc.makers.settings import ComputeSettings, compute_settings
+from jobflow import Maker
+
+
+@dataclass
+class QEMaker(Maker):
+    """A calculation with Quantum ESPRESSO.
+
+    Attributes
+    ----------
+    name
+        Name of the job and its firework.
+    recipe
+        Every number of the calculation.
+    """
+
+    name: str = "qe"
+    recipe: Recipe = field(kw_only=True)
+
+    def settings(self) -> ComputeSettings:
+        """Read the settings of the machine that runs the job, now."""
+        return compute_settings()
+
+    def pseudo_dir(self, settings: ComputeSettings) -> Path:
+        """Folder of the pseudopotentials on this machine, checked against the recipe.
+
+        Parameters
+        ----------
+        settings
+            Settings of this machine.
+
+        Raises
+        ------
+        PseudopotentialError
+            If a file is missing or differs from the one the recipe was made with.
+        """
+        directory = family_directory(self.recipe.pseudopotential_family, settings.pseudopotentials_directory)
+        require_unchanged(directory, self.recipe.pseudopotentials)
+        return directory
+
+    def provenance(self, program: str, run: ProgramRun) -> Provenance:
+        """Where the numbers of a run come from.
+
+        Parameters
+        ----------
+        program
+            Name of the program.
+        run
+            Its run.
+        """
+        return Provenance(
+            input_sha256=run.input_sha256,
+            codes={program: run.end.code_version or "unknown"},
+            pseudopotentials=self.recipe.pseudopotentials,
+            corrections=run.corrections,
+            directory=str(Path.cwd()),
+            wall_seconds=run.end.wall_seconds,
+        )
+
+
+def clean_stop_seconds(settings: ComputeSettings) -> float | None:
+    """Time after which a program is asked to stop cleanly, in s; None for no limit.
+
+    Parameters
+    ----------
+    settings
+        Settings of this machine.
+    """
+    if settings.walltime_seconds is None:
+        return None
+    return max(settings.walltime_seconds - CLEAN_STOP_SECONDS, CLEAN_STOP_SECONDS)
+
+
+def correction_warnings(provenances: Iterable[Provenance]) -> tuple[str, ...]:
+    """Mark results that an error handler had a hand in.
+
+    Parameters
+    ----------
+    provenances
+        Of every run that contributed.
+    """
+    return tuple(
+        f"{correction.handler} changed {'; '.join(correction.actions)} after {', '.join(correction.errors)}"
+        for provenance in provenances
+        for correction in provenance.corrections
+    )
+
+
+def combined_digest(parts: Iterable[str]) -> str:
+    """SHA-256 of several digests, in order.
+
+    Parameters
+    ----------
+    parts
+        Digests or other texts.
+    """
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,42 @@
+"""Errors of the calculations.
+
+    CalculationError
+    ├── RecipeError                a number or a mesh that cannot work
+    ├── PseudopotentialError       missing, ambiguous, damaged or for another element
+    ├── ProgramNotFoundError       a program that is not installed
+    ├── ScratchError               no room to run in
+    ├── StagingError               a file of an earlier step that is gone
+    └── ProgramFailedError         a program ended without its result
+
+Every message says what, where, expected, found and the next step.
+"""
+
+from __future__ import annotations
+
+
+class CalculationError(Exception):
+    """A calculation that cannot start or did not succeed."""
+
+
+class RecipeError(CalculationError):
+    """A number of the recipe that cannot work."""
+
+
+class PseudopotentialError(CalculationError):
+    """A pseudopotential that is missing, ambiguous, damaged or for another element."""
+
+
+class ProgramNotFoundError(CalculationError):
+    """A program that is not installed where the settings say."""
+
+
+class ScratchError(CalculationError):
+    """A scratch file system without room for the run."""
+
+
+class StagingError(CalculationError):
+    """A file of an earlier step that is not where it was left."""
+
+
+class ProgramFailedError(CalculationError):
+    """A program that ended without its result."""

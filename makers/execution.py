@@ -1,0 +1,246 @@
+"""One program, run under custodian in the current folder, judged by what it wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from custodian.custodian import Custodian, CustodianError, ErrorHandler, Job, Validator
+from hightc.analysis.documents.base import Correction
+from hightc.analysis.files import write_text
+from hightc.analysis.parsers.run_end import RunEnd, read_run_end
+from hightc.makers.errors import ProgramFailedError, ProgramNotFoundError, ScratchError
+from hightc.makers.settings import ComputeSettings
+
+Program = Literal["pw", "ph", "q2r", "matdyn"]
+PARALLEL_PROGRAMS: frozenset[Program] = frozenset({"pw", "ph", "matdyn"})
+POOL_PROGRAMS: frozenset[Program] = frozenset({"pw", "ph"})
+CLEAN_STOP_SECONDS = 60.0
+BYTES_PER_GB = 1e9
+MAX_CORRECTIONS = 8
+
+
+@dataclass(frozen=True)
+class ProgramRun:
+    """A program that reached its end.
+
+    Attributes
+    ----------
+    end
+        What its output says of the end.
+    corrections
+        What handlers changed on the way.
+    input_sha256
+        SHA-256 of the input as first written, before any correction.
+    """
+
+    end: RunEnd
+    corrections: tuple[Correction, ...]
+    input_sha256: str
+
+
+class QEJob(Job):
+    """A program of Quantum ESPRESSO as custodian runs it."""
+
+    def __init__(self, command: Sequence[str], input_file: str, output_file: str, threads: int) -> None:
+        """Keep what is needed to start the program."""
+        self.command = list(command)
+        self.input_file = input_file
+        self.output_file = output_file
+        self.threads = threads
+
+    def setup(self, directory: str = "./") -> None:
+        """Nothing: the Maker wrote the input."""
+
+    def run(self, directory: str = "./") -> subprocess.Popen[bytes]:
+        """Start the program; it dies with its parent, so that a killed worker leaves nothing running."""
+        output = Path(directory) / self.output_file
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(self.threads),
+            # Open MPI refuses root and more processes than cores unless told; other MPIs ignore these.
+            "OMPI_ALLOW_RUN_AS_ROOT": "1",
+            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+            "OMPI_MCA_rmaps_base_oversubscribe": "1",
+            "OMPI_MCA_hwloc_base_binding_policy": "none",
+        }
+        with output.open("wb") as stdout, output.with_suffix(".err").open("wb") as stderr:
+            return subprocess.Popen(
+                [*_die_with_parent(), *self.command],
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env=environment,
+            )
+
+    def postprocess(self, directory: str = "./") -> None:
+        """Nothing: the Maker reads the output."""
+
+
+def _die_with_parent() -> list[str]:
+    """Prefix of a command that the kernel kills with its parent, where util-linux provides it."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
+class FinishedValidator(Validator):
+    """Refuses an output that does not say JOB DONE or that reports a failure."""
+
+    def __init__(self, output_file: str) -> None:
+        """Keep the name of the output."""
+        self.output_file = output_file
+
+    def check(self, directory: str = "./") -> bool:
+        """Whether the output is not that of a finished run."""
+        return not read_run_end(Path(directory) / self.output_file).succeeded
+
+
+def program_command(program: Program, settings: ComputeSettings) -> list[str]:
+    """Command that runs a program on this machine, without its input.
+
+    Parameters
+    ----------
+    program
+        Which program.
+    settings
+        Settings of this machine.
+
+    Raises
+    ------
+    ProgramNotFoundError
+        If the program, or mpirun where it is needed, is not found.
+    """
+    command = shlex.split(str(getattr(settings, f"{program}_command")))
+    _require_program(command[0], f"HIGHTC_{program.upper()}_COMMAND")
+    if settings.processes == 1 or program not in PARALLEL_PROGRAMS:
+        return command
+    mpi = shlex.split(settings.mpi_command.format(processes=settings.processes))
+    _require_program(mpi[0], "HIGHTC_MPI_COMMAND")
+    pools = ["-nk", str(settings.processes)] if program in POOL_PROGRAMS else []
+    return [*mpi, *command, *pools]
+
+
+def _require_program(name: str, variable: str) -> None:
+    if shutil.which(name) is None:
+        msg = (
+            f"program {name!r} is not on PATH: install Quantum ESPRESSO (Debian: apt-get install quantum-espresso "
+            f"openmpi-bin; elsewhere: conda install -c conda-forge qe) or set {variable} to its full path"
+        )
+        raise ProgramNotFoundError(msg)
+
+
+def require_free_space(directory: Path, minimum_gb: float) -> None:
+    """Refuse to run where the file system is nearly full.
+
+    Parameters
+    ----------
+    directory
+        An existing folder.
+    minimum_gb
+        Space in GB that must be free.
+
+    Raises
+    ------
+    ScratchError
+        If less is free.
+    """
+    free_gb = shutil.disk_usage(directory).free / BYTES_PER_GB
+    if free_gb < minimum_gb:
+        msg = (
+            f"scratch {directory}: expected at least {minimum_gb:g} GB free, found {free_gb:.3g} GB: free some space, "
+            "run where there is more, or lower HIGHTC_SCRATCH_MINIMUM_GB"
+        )
+        raise ScratchError(msg)
+
+
+def run_program(
+    program: Program,
+    *,
+    input_text: str,
+    handlers: Sequence[ErrorHandler],
+    settings: ComputeSettings,
+    name: str | None = None,
+) -> ProgramRun:
+    """Run a program in the current folder until it succeeds or no handler can help.
+
+    Parameters
+    ----------
+    program
+        Which program.
+    input_text
+        Its input, written to ``<name>.in``; the output goes to ``<name>.out``.
+    handlers
+        Error handlers, made for these file names.
+    settings
+        Settings of this machine.
+    name
+        Stem of the files; the program's name if None.
+
+    Raises
+    ------
+    ProgramNotFoundError, ScratchError
+        If it cannot be started.
+    ProgramFailedError
+        If it ended without its result.
+    """
+    stem = name or program
+    folder = Path.cwd()
+    command = program_command(program, settings)
+    require_free_space(folder, settings.scratch_minimum_gb)
+    input_path = folder / f"{stem}.in"
+    write_text(input_path, input_text)
+    job = QEJob([*command, "-in", input_path.name], input_path.name, f"{stem}.out", settings.threads)
+    custodian = Custodian(
+        handlers=list(handlers),
+        jobs=[job],
+        validators=[FinishedValidator(f"{stem}.out")],
+        max_errors=MAX_CORRECTIONS,
+        max_errors_per_job=MAX_CORRECTIONS,
+        directory=str(folder),
+    )
+    try:
+        custodian.run()
+    except CustodianError as error:
+        raise ProgramFailedError(_explain(program, folder / f"{stem}.out", error, handlers)) from error
+    return ProgramRun(
+        end=read_run_end(folder / f"{stem}.out"),
+        corrections=_corrections(custodian.run_log),
+        input_sha256=hashlib.sha256(input_text.encode()).hexdigest(),
+    )
+
+
+def _corrections(run_log: list[dict[str, Any]]) -> tuple[Correction, ...]:
+    return tuple(
+        Correction(
+            handler=type(entry["handler"]).__name__,
+            errors=tuple(str(error) for error in entry["errors"]),
+            actions=tuple(str(action) for action in entry["actions"] or ()),
+        )
+        for job in run_log
+        for entry in job["corrections"]
+    )
+
+
+def _explain(program: Program, output: Path, error: CustodianError, handlers: Sequence[ErrorHandler]) -> str:
+    """One message: which program, where, what it said, what was tried, what to do."""
+    end = read_run_end(output)
+    said = end.error_message or ("its output stops before JOB DONE" if not end.job_done else "")
+    stderr = output.with_suffix(".err")
+    last = stderr.read_text(errors="replace").strip().splitlines()[-3:] if stderr.is_file() else []
+    advice = [str(getattr(handler, "advice", "")) for handler in handlers if getattr(handler, "seen", False)]
+    parts = [
+        f"{program}.x failed in {output.parent}",
+        said or str(error),
+        f"stderr: {' | '.join(last)}" if last and not said else "",
+        *advice,
+        f"see {output.name} there",
+    ]
+    return ": ".join(part for part in parts if part)

@@ -1,0 +1,251 @@
+"""Error handlers for custodian: each sees one failure of the table and does what the table says."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+from custodian.custodian import ErrorHandler
+from hightc.analysis.parsers.run_end import RunEnd, read_run_end
+from hightc.makers.qe.failures import (
+    DISK_FULL,
+    KILLED,
+    PH_NOT_CONVERGED,
+    PSEUDOPOTENTIAL,
+    RECOVER_FAILED,
+    SCF_NOT_CONVERGED,
+    WALLTIME,
+    Failure,
+)
+from hightc.makers.qe.inputs import OUTDIR, Namelists, edit_namelists, read_namelists
+
+PSEUDOPOTENTIAL_ROUTINES = re.compile(r"readpp|read_?upf|read_ps|scan_inp|upf|pseudo", re.IGNORECASE)
+DISK_FULL_TEXT = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+
+
+class FailureHandler(ErrorHandler):
+    """Base of the handlers: names its failure and reads the end of the run."""
+
+    failure: ClassVar[Failure]
+    raise_on_max = True
+
+    def __init__(self, stem: str) -> None:
+        """Keep the stem of the input and output files."""
+        self.stem = stem
+        self.seen = False
+        self.max_num_corrections = self.failure.tries or None
+
+    @property
+    def advice(self) -> str:
+        """What the user can do when the handler cannot help."""
+        return self.failure.advice
+
+    def check(self, directory: str = "./") -> bool:
+        """Whether the failure is there."""
+        self.seen = self.matches(read_run_end(self.output(directory)), directory)
+        return self.seen
+
+    def matches(self, end: RunEnd, directory: str) -> bool:
+        """Whether the end of the run is this failure."""
+        raise NotImplementedError
+
+    def correct(self, directory: str = "./") -> dict[str, Any]:
+        """Change the input, or say that nothing can be done."""
+        changes = self.changes(directory)
+        actions = list(edit_namelists(self.input(directory), changes)) if changes else None
+        return {"errors": [self.failure.code], "actions": actions}
+
+    def changes(self, directory: str) -> Namelists | None:
+        """Values to change, None where nothing can be mended."""
+        return None
+
+    def input(self, directory: str) -> Path:
+        """Input file."""
+        return Path(directory) / f"{self.stem}.in"
+
+    def output(self, directory: str) -> Path:
+        """Output file."""
+        return Path(directory) / f"{self.stem}.out"
+
+
+class ScfConvergenceHandler(FailureHandler):
+    """Slower and sturdier mixing when pw.x does not reach self-consistency."""
+
+    failure = SCF_NOT_CONVERGED
+    LADDER: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"mixing_beta": 0.3, "electron_maxstep": 200},
+        {"mixing_mode": "local-TF", "mixing_beta": 0.2},
+        {"diagonalization": "cg"},
+    )
+
+    def matches(self, end: RunEnd, directory: str) -> bool:
+        """Whether self-consistency was missed."""
+        return end.scf_not_converged
+
+    def changes(self, directory: str) -> Namelists | None:
+        """Take the next rung of the ladder."""
+        return {"electrons": self.LADDER[self.n_applied_corrections]}
+
+
+class PhononConvergenceHandler(FailureHandler):
+    """Slower mixing when the response of ph.x does not converge."""
+
+    failure = PH_NOT_CONVERGED
+    LADDER: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"alpha_mix(1)": 0.3, "recover": True},
+        {"alpha_mix(1)": 0.1, "nmix_ph": 8, "recover": True},
+    )
+
+    def matches(self, end: RunEnd, directory: str) -> bool:
+        """Whether the response was missed."""
+        return end.ph_not_converged
+
+    def changes(self, directory: str) -> Namelists | None:
+        """Take the next rung of the ladder."""
+        return {"inputph": self.LADDER[self.n_applied_corrections]}
+
+
+class WalltimeHandler(FailureHandler):
+    """Continue after a clean stop at max_seconds."""
+
+    failure = WALLTIME
+
+    def matches(self, end: RunEnd, directory: str) -> bool:
+        """Whether the program stopped itself."""
+        return end.walltime_exceeded
+
+    def changes(self, directory: str) -> Namelists | None:
+        """Ask for a continuation."""
+        return _continuation(self.input(directory))
+
+
+class KilledHandler(FailureHandler):
+    """Run again after something killed the program."""
+
+    failure = KILLED
+
+    def matches(self, end: RunEnd, directory: str) -> bool:
+        """Whether the output stops in the middle, for no other reason that a handler knows."""
+        silent = not end.job_done and end.error_message is None
+        known = end.walltime_exceeded or end.ph_not_converged or end.scf_not_converged
+        return silent and not known and not _disk_full(end, self.output(directory))
+
+    def correct(self, directory: str = "./") -> dict[str, Any]:
+        """Continue ph.x; start any other program again, whose files may be half-written."""
+        path = self.input(directory)
+        if "inputph" in read_namelists(path):
+            actions = list(edit_namelists(path, {"inputph": {"recover": True}}))
+        else:
+            actions = ["started again"]
+        return {"errors": [self.failure.code], "actions": actions}
+
+
+class RecoverFailedHandler(FailureHandler):
+    """Start ph.x anew when the files of an interrupted run are damaged."""
+
+    failure = RECOVER_FAILED
+
+    def matches(self, end: RunEnd, directory: str) -> bool:
+        """Whether an error ended a continued run."""
+        if end.error_message is None or end.ph_not_converged:
+            return False
+        return bool(read_namelists(self.input(directory)).get("inputph", {}).get("recover"))
+
+    def changes(self, directory: str) -> Namelists | None:
+        """Remove the files of the interrupted run."""
+        discard_phonon_restart(Path(directory))
+        return {"inputph": {"recover": False}}
+
+
+class PseudopotentialHandler(FailureHandler):
+    """Nothing mends a pseudopotential that cannot be read: say so at once."""
+
+    failure = PSEUDOPOTENTIAL
+
+    def matches(self, end: RunEnd, directory: str) -> bool:
+        """Whether reading a pseudopotential failed."""
+        if end.error_message is None:
+            return False
+        return bool(PSEUDOPOTENTIAL_ROUTINES.search(end.error_routine or ""))
+
+
+class DiskFullHandler(FailureHandler):
+    """Nothing mends a full disk: say so at once."""
+
+    failure = DISK_FULL
+
+    def matches(self, end: RunEnd, directory: str) -> bool:
+        """Whether the system reported a full disk."""
+        return _disk_full(end, self.output(directory))
+
+
+def discard_phonon_restart(directory: Path) -> None:
+    """Remove what an interrupted ph.x left, so that it starts anew.
+
+    Parameters
+    ----------
+    directory
+        Folder of the run.
+    """
+    shutil.rmtree(directory / OUTDIR / "_ph0", ignore_errors=True)
+    shutil.rmtree(directory / "elph_dir", ignore_errors=True)
+
+
+def _continuation(path: Path) -> Namelists:
+    if "inputph" in read_namelists(path):
+        return {"inputph": {"recover": True}}
+    return {"control": {"restart_mode": "restart"}}
+
+
+def _disk_full(end: RunEnd, output: Path) -> bool:
+    stderr = output.with_suffix(".err")
+    text = stderr.read_text(errors="replace") if stderr.is_file() else ""
+    return bool(DISK_FULL_TEXT.search(text) or DISK_FULL_TEXT.search(end.error_message or ""))
+
+
+def pw_handlers(stem: str) -> list[FailureHandler]:
+    """Handlers of a pw.x run.
+
+    Parameters
+    ----------
+    stem
+        Stem of its input and output files.
+    """
+    return [
+        PseudopotentialHandler(stem),
+        DiskFullHandler(stem),
+        ScfConvergenceHandler(stem),
+        WalltimeHandler(stem),
+        KilledHandler(stem),
+    ]
+
+
+def ph_handlers(stem: str) -> list[FailureHandler]:
+    """Handlers of a ph.x run.
+
+    Parameters
+    ----------
+    stem
+        Stem of its input and output files.
+    """
+    return [
+        PseudopotentialHandler(stem),
+        DiskFullHandler(stem),
+        PhononConvergenceHandler(stem),
+        WalltimeHandler(stem),
+        RecoverFailedHandler(stem),
+        KilledHandler(stem),
+    ]
+
+
+def matdyn_handlers(stem: str) -> list[FailureHandler]:
+    """Handlers of q2r.x and matdyn.x runs.
+
+    Parameters
+    ----------
+    stem
+        Stem of their input and output files.
+    """
+    return [DiskFullHandler(stem), KilledHandler(stem)]

@@ -1,0 +1,84 @@
+"""Commensurate k and q meshes."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from hightc.makers.errors import RecipeError
+from pymatgen.core import Lattice
+
+Mesh = tuple[int, int, int]
+
+
+class Meshes(NamedTuple):
+    """Meshes of one calculation: ``q`` divides ``k``, and ``k`` divides ``k_dense``."""
+
+    q: Mesh
+    k: Mesh
+    k_dense: Mesh
+
+
+def mesh_from_spacing(lattice: Lattice, spacing_per_angstrom: float) -> Mesh:
+    """Smallest Gamma-centred mesh whose points lie no farther apart than the spacing.
+
+    Parameters
+    ----------
+    lattice
+        Direct lattice in Angstrom.
+    spacing_per_angstrom
+        Largest distance of neighbouring points in 1/Angstrom, with the factor 2 pi.
+    """
+    lengths = lattice.reciprocal_lattice.abc
+    counts = [max(1, math.ceil(length / spacing_per_angstrom - 1e-6)) for length in lengths]
+    return counts[0], counts[1], counts[2]
+
+
+def commensurate_meshes(
+    lattice: Lattice, *, k_spacing_per_angstrom: float, q_spacing_per_angstrom: float, dense_factor: int
+) -> Meshes:
+    """Meshes with q dividing k, so that k+q stays on the k mesh, and an even k mesh wherever q allows.
+
+    Parameters
+    ----------
+    lattice
+        Direct lattice in Angstrom.
+    k_spacing_per_angstrom, q_spacing_per_angstrom
+        Largest distances of neighbouring points in 1/Angstrom, with the factor 2 pi.
+    dense_factor
+        Ratio of the mesh of the double-delta sum to the k mesh.
+    """
+    q = mesh_from_spacing(lattice, q_spacing_per_angstrom)
+    wanted = mesh_from_spacing(lattice, k_spacing_per_angstrom)
+    ratios = [max(1, math.ceil(k / n)) for k, n in zip(wanted, q, strict=True)]
+    k = [
+        n * ratio if (n * ratio) % 2 == 0 or n * ratio == 1 else n * (ratio + 1)
+        for n, ratio in zip(q, ratios, strict=True)
+    ]
+    dense = [dense_factor * n for n in k]
+    return Meshes(q=q, k=(k[0], k[1], k[2]), k_dense=(dense[0], dense[1], dense[2]))
+
+
+def require_commensurate(meshes: Meshes) -> None:
+    """Refuse meshes that do not divide each other.
+
+    Raises
+    ------
+    RecipeError
+        If a mesh is not positive, q does not divide k, or k does not divide the dense mesh.
+    """
+    for name, mesh in meshes._asdict().items():
+        if any(n < 1 for n in mesh):
+            msg = f"{name}_mesh: expected three positive integers, found {list(mesh)}"
+            raise RecipeError(msg)
+    for small_name, small, large_name, large in (
+        ("q_mesh", meshes.q, "k_mesh", meshes.k),
+        ("k_mesh", meshes.k, "k_mesh_dense", meshes.k_dense),
+    ):
+        if np.any(np.mod(large, small)):
+            msg = (
+                f"{large_name} {list(large)} is not a multiple of {small_name} {list(small)}: "
+                f"choose {large_name} as an integer multiple in each direction"
+            )
+            raise RecipeError(msg)

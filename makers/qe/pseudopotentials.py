@@ -1,0 +1,261 @@
+"""Families of pseudopotentials: any folder of UPF files, checked before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from hightc.analysis.documents.base import Pseudopotential
+from hightc.makers.errors import PseudopotentialError
+from pymatgen.core import Element
+
+DEBIAN_DIRECTORY = Path("/usr/share/espresso/pseudo")
+"""Where Debian's package quantum-espresso-data puts its pseudopotentials."""
+
+PSEUDO_DOJO = "pseudo-dojo"
+DEFAULT_PSEUDO_DOJO = "pseudo-dojo-0.4-pbesol-sr-standard"
+"""The table that the plain name pseudo-dojo stands for: scalar-relativistic PBEsol, standard accuracy."""
+
+HEADER_BYTES = 65536
+"""PP_HEADER follows PP_INFO, whose longest known case (ONCVPSP input echoed) is 4 kB."""
+
+
+@dataclass(frozen=True)
+class PseudopotentialFile:
+    """What the header of a UPF file says.
+
+    Attributes
+    ----------
+    path
+        The file.
+    element
+        Chemical symbol.
+    norm_conserving
+        False for ultrasoft and projector-augmented waves.
+    functional
+        As written in the header.
+    ecutwfc_ry
+        Suggested cutoff in Ry; None if the file suggests none.
+    """
+
+    path: Path
+    element: str
+    norm_conserving: bool
+    functional: str
+    ecutwfc_ry: float | None
+
+
+def read_upf_header(path: Path) -> PseudopotentialFile:
+    """Read element, type and suggested cutoff of a UPF file.
+
+    Parameters
+    ----------
+    path
+        A UPF file of version 2.
+
+    Raises
+    ------
+    PseudopotentialError
+        If the file cannot be read or has no header of version 2.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEADER_BYTES).decode("latin-1")
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror}): check the folder of the family"
+        raise PseudopotentialError(msg) from None
+    match = re.search(r"<PP_HEADER\s(.*?)/?>", head, re.DOTALL)
+    attributes = dict(re.findall(r"""(\w+)\s*=\s*["']\s*(.*?)\s*["']""", match.group(1))) if match else {}
+    element = attributes.get("element", "").strip()
+    if not Element.is_valid_symbol(element):
+        msg = (
+            f"{path}: expected a UPF header of version 2 with an element, found {element or 'none'!r}: "
+            "convert it with QE's upfconv.x or choose another file"
+        )
+        raise PseudopotentialError(msg)
+    cutoff = _positive_float(attributes.get("wfc_cutoff"))
+    return PseudopotentialFile(
+        path=path,
+        element=element,
+        norm_conserving=attributes.get("pseudo_type", "NC") in {"NC", "SL"},
+        functional=attributes.get("functional", ""),
+        ecutwfc_ry=cutoff,
+    )
+
+
+def _positive_float(text: str | None) -> float | None:
+    """Parse a number that some generators write as 0 or not at all."""
+    try:
+        value = float((text or "").replace("d", "e").replace("D", "e"))
+    except ValueError:
+        return None
+    return value if value > 0 else None
+
+
+def family_directory(family: str, pseudopotentials_directory: Path) -> Path:
+    """Folder of a family.
+
+    Parameters
+    ----------
+    family
+        A folder, ``debian``, the name of an installed family, or ``pseudo-dojo`` for :data:`DEFAULT_PSEUDO_DOJO`.
+    pseudopotentials_directory
+        Folder that holds installed families.
+
+    Raises
+    ------
+    PseudopotentialError
+        If there is no such folder.
+    """
+    if family == "debian":
+        candidate, advice = DEBIAN_DIRECTORY, "apt-get install quantum-espresso-data"
+    elif "/" in family or family.startswith(("~", ".")):
+        candidate, advice = Path(family).expanduser(), "check the path"
+    else:
+        candidate = pseudopotentials_directory / (DEFAULT_PSEUDO_DOJO if family == PSEUDO_DOJO else family)
+        advice = _install_advice(family)
+    if not candidate.is_dir():
+        msg = f"pseudopotential family {family!r}: no folder {candidate}: {advice}"
+        raise PseudopotentialError(msg)
+    return candidate
+
+
+def _install_advice(family: str) -> str:
+    if family == PSEUDO_DOJO:
+        return f"run: hightc pseudos install {PSEUDO_DOJO}"
+    if family.startswith(PSEUDO_DOJO):
+        return f"run: hightc pseudos install {PSEUDO_DOJO} --table {family}"
+    return "name a folder of UPF files, debian, or a family that hightc pseudos list shows"
+
+
+def find_pseudopotentials(directory: Path, element: str) -> list[Path]:
+    """UPF files of one element in a folder, by name first and then by header.
+
+    Parameters
+    ----------
+    directory
+        Folder of a family.
+    element
+        Chemical symbol.
+    """
+    pattern = re.compile(rf"^{element}(?![a-z])", re.IGNORECASE)
+    named = [path for path in sorted(directory.iterdir()) if path.suffix.lower() == ".upf" and pattern.match(path.name)]
+    found = []
+    for path in named:
+        try:
+            if read_upf_header(path).element == element:
+                found.append(path)
+        except PseudopotentialError:
+            continue
+    return found
+
+
+def select_pseudopotentials(
+    directory: Path, elements: Iterable[str], chosen: Mapping[str, str]
+) -> tuple[PseudopotentialFile, ...]:
+    """One file an element.
+
+    Parameters
+    ----------
+    directory
+        Folder of the family.
+    elements
+        Chemical symbols.
+    chosen
+        File names the campaign names itself, by element.
+
+    Returns
+    -------
+    tuple of PseudopotentialFile
+        Sorted by element.
+
+    Raises
+    ------
+    PseudopotentialError
+        If an element has no file, several, or a file of another element.
+    """
+    selected = []
+    for element in sorted(set(elements)):
+        if element in chosen:
+            path = directory / chosen[element]
+            if not path.is_file():
+                msg = f"pseudopotential of {element}: no file {path}: {_known(directory, element)}"
+                raise PseudopotentialError(msg)
+        else:
+            candidates = find_pseudopotentials(directory, element)
+            if not candidates:
+                msg = (
+                    f"pseudopotential of {element}: none in {directory}: add a UPF file of {element} to that folder, "
+                    "or use another family (hightc pseudos install pseudo-dojo has 72 elements)"
+                )
+                raise PseudopotentialError(msg)
+            if len(candidates) > 1:
+                known = _known(directory, element)
+                msg = f"pseudopotential of {element}: {len(candidates)} files in {directory}: {known}"
+                raise PseudopotentialError(msg)
+            path = candidates[0]
+        header = read_upf_header(path)
+        if header.element != element:
+            msg = f"pseudopotential of {element}: {path} is for {header.element}: name a file of {element}"
+            raise PseudopotentialError(msg)
+        selected.append(header)
+    return tuple(selected)
+
+
+def _known(directory: Path, element: str) -> str:
+    names = [path.name for path in find_pseudopotentials(directory, element)]
+    return f"name one in [pseudopotentials.files]: {', '.join(names)}" if names else f"the folder has none of {element}"
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, size: int, modified_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def identify(file: PseudopotentialFile) -> Pseudopotential:
+    """Identity of a file by its content.
+
+    Parameters
+    ----------
+    file
+        A file whose header was read.
+    """
+    stat = file.path.stat()
+    return Pseudopotential(
+        element=file.element,
+        filename=file.path.name,
+        sha256=_digest(file.path, stat.st_size, stat.st_mtime_ns),
+    )
+
+
+def require_unchanged(directory: Path, pseudopotentials: Iterable[Pseudopotential]) -> None:
+    """Refuse files that are gone or are not those the recipe was made with.
+
+    Parameters
+    ----------
+    directory
+        Folder of the family on this machine.
+    pseudopotentials
+        Files of the recipe.
+
+    Raises
+    ------
+    PseudopotentialError
+        If a file is missing or has another checksum.
+    """
+    for expected in pseudopotentials:
+        path = directory / expected.filename
+        if not path.is_file():
+            msg = f"pseudopotential of {expected.element}: no file {path}: install the same family on this machine"
+            raise PseudopotentialError(msg)
+        found = identify(read_upf_header(path))
+        if found.sha256 != expected.sha256:
+            msg = (
+                f"{path}: expected sha256 {expected.sha256[:12]}..., found {found.sha256[:12]}...: the file changed "
+                "since the campaign was submitted; restore it or submit the campaign again"
+            )
+            raise PseudopotentialError(msg)

@@ -1,0 +1,172 @@
+"""A protocol resolved for one structure: every number that goes into an input."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import yaml
+from hightc.analysis.documents.base import JobArgument, Pseudopotential
+from hightc.makers.errors import RecipeError
+from hightc.makers.qe.meshes import Mesh, Meshes, commensurate_meshes, require_commensurate
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pymatgen.core import Structure
+
+PROTOCOL_NAMES = ("draft", "screen", "precise")
+Smearing = Literal["marzari-vanderbilt", "methfessel-paxton", "gaussian", "fermi-dirac"]
+
+
+class Protocol(BaseModel):
+    """Accuracy without a structure: spacings, widths and thresholds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str
+    k_spacing: float = Field(gt=0, description="Largest spacing of k points in 1/Angstrom, with 2 pi.")
+    q_spacing: float = Field(gt=0, description="Largest spacing of q points in 1/Angstrom, with 2 pi.")
+    dense_factor: int = Field(ge=1, description="Dense k mesh over k mesh.")
+    smearing: Smearing
+    degauss_ry: float = Field(gt=0, description="Smearing of the occupations in Ry.")
+    sigma_step_ry: float = Field(gt=0, description="Step of the double-delta width in Ry.")
+    n_sigma: int = Field(ge=1, description="Number of widths.")
+    tr2_ph: float = Field(gt=0, description="Threshold of the self-consistent response.")
+    scf_threshold_ry_per_atom: float = Field(gt=0, description="Threshold of self-consistency in Ry per atom.")
+    ecutwfc_ry: float = Field(gt=0, description="Cutoff in Ry where the pseudopotentials do not suggest one.")
+    relax_cutoff_factor: float = Field(ge=1, description="Cutoff of the relaxation over that of everything else.")
+    interpolation_factor: int = Field(ge=1, description="matdyn.x mesh over q mesh.")
+    n_dos: int = Field(ge=50, description="Points of the spectra.")
+    force_threshold_ry_bohr: float = Field(gt=0, description="Force below which a relaxation ends, Ry/bohr.")
+    pressure_threshold_kbar: float = Field(gt=0, description="Pressure error below which a relaxation ends, kbar.")
+
+
+@cache
+def load_protocol(name: str) -> Protocol:
+    """Read one of the protocols that come with hightc.
+
+    Parameters
+    ----------
+    name
+        draft, screen or precise.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such protocol.
+    """
+    if name not in PROTOCOL_NAMES:
+        msg = f"protocol: expected one of {', '.join(PROTOCOL_NAMES)}, found {name!r}"
+        raise RecipeError(msg)
+    text = files("hightc.makers.qe").joinpath("protocols", f"{name}.yaml").read_text(encoding="utf-8")
+    return Protocol(**yaml.safe_load(text))
+
+
+class Recipe(JobArgument):
+    """Every number of the calculations of one material."""
+
+    protocol: str = Field(description="Name of the protocol the numbers started from.")
+    pseudopotential_family: str = Field(description="Folder or name of the family.")
+    pseudopotentials: tuple[Pseudopotential, ...] = Field(description="One file an element.")
+    ecutwfc_ry: float = Field(gt=0, description="Plane-wave cutoff of the wavefunctions in Ry.")
+    ecutrho_ry: float = Field(gt=0, description="Plane-wave cutoff of the density in Ry.")
+    relax_ecutwfc_ry: float = Field(gt=0, description="Cutoff of the relaxation in Ry; the stress needs more.")
+    k_mesh: Mesh = Field(description="Gamma-centred k mesh of the linear response.")
+    k_mesh_dense: Mesh = Field(description="Gamma-centred k mesh of the double-delta sum.")
+    q_mesh: Mesh = Field(description="Gamma-centred q mesh.")
+    smearing: Smearing
+    degauss_ry: float = Field(gt=0, description="Smearing of the occupations in Ry.")
+    sigma_step_ry: float = Field(gt=0, description="Step of the double-delta width in Ry.")
+    n_sigma: int = Field(ge=1, description="Number of widths.")
+    tr2_ph: float = Field(gt=0, description="Threshold of the self-consistent response.")
+    scf_threshold_ry: float = Field(gt=0, description="Threshold of self-consistency in Ry per cell.")
+    interpolation_mesh: Mesh = Field(description="Mesh of matdyn.x.")
+    n_dos: int = Field(ge=50, description="Points of the spectra.")
+    relax: bool = Field(description="Whether cell and atoms are relaxed first.")
+    pressure_gpa: float = Field(description="Target pressure in GPa.")
+    force_threshold_ry_bohr: float = Field(gt=0)
+    pressure_threshold_kbar: float = Field(gt=0)
+
+    @property
+    def meshes(self) -> Meshes:
+        """q, k and dense k mesh."""
+        return Meshes(q=self.q_mesh, k=self.k_mesh, k_dense=self.k_mesh_dense)
+
+
+OVERRIDES = frozenset(Recipe.model_fields) - {"protocol", "pseudopotential_family", "pseudopotentials"}
+"""Numbers of a recipe that a campaign may set itself."""
+
+
+def make_recipe(
+    structure: Structure,
+    *,
+    protocol: str,
+    family: str,
+    pseudopotentials: tuple[Pseudopotential, ...],
+    suggested_ecutwfc_ry: float | None,
+    norm_conserving: bool,
+    overrides: dict[str, Any],
+) -> Recipe:
+    """Resolve a protocol for one structure.
+
+    Parameters
+    ----------
+    structure
+        Primitive standard cell; its lattice fixes the meshes.
+    protocol
+        draft, screen or precise.
+    family
+        Name or folder of the pseudopotential family.
+    pseudopotentials
+        One an element of the structure.
+    suggested_ecutwfc_ry
+        Largest cutoff that the files suggest; None if they suggest none.
+    norm_conserving
+        Whether all are norm-conserving: the density cutoff is then 4, otherwise 10 times ``ecutwfc_ry``.
+    overrides
+        Fields of :class:`Recipe` that the campaign sets itself, among :data:`OVERRIDES`.
+
+    Raises
+    ------
+    RecipeError
+        If an override is unknown or the numbers do not fit together.
+    """
+    unknown = sorted(set(overrides) - OVERRIDES)
+    if unknown:
+        msg = f"unknown setting {unknown[0]!r}: expected one of {', '.join(sorted(OVERRIDES))}"
+        raise RecipeError(msg)
+    rules = load_protocol(protocol)
+    meshes = commensurate_meshes(
+        structure.lattice,
+        k_spacing_per_angstrom=rules.k_spacing,
+        q_spacing_per_angstrom=rules.q_spacing,
+        dense_factor=rules.dense_factor,
+    )
+    k_mesh = overrides.get("k_mesh", meshes.k)
+    q_mesh = overrides.get("q_mesh", meshes.q)
+    ecutwfc_ry = overrides.get("ecutwfc_ry", suggested_ecutwfc_ry or rules.ecutwfc_ry)
+    values: dict[str, Any] = {
+        **rules.model_dump(include=set(Recipe.model_fields)),
+        "protocol": protocol,
+        "pseudopotential_family": family,
+        "pseudopotentials": pseudopotentials,
+        "ecutwfc_ry": ecutwfc_ry,
+        "relax_ecutwfc_ry": rules.relax_cutoff_factor * ecutwfc_ry,
+        "ecutrho_ry": (4 if norm_conserving else 10) * ecutwfc_ry,
+        "k_mesh": k_mesh,
+        "k_mesh_dense": tuple(rules.dense_factor * n for n in k_mesh),
+        "q_mesh": q_mesh,
+        "scf_threshold_ry": rules.scf_threshold_ry_per_atom * len(structure),
+        "interpolation_mesh": tuple(rules.interpolation_factor * n for n in q_mesh),
+        "relax": True,
+        "pressure_gpa": 0.0,
+        **overrides,
+    }
+    try:
+        recipe = Recipe(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        msg = f"{field}: {first['msg']}, found {first['input']!r}"
+        raise RecipeError(msg) from None
+    require_commensurate(recipe.meshes)
+    return recipe

@@ -1,0 +1,127 @@
+"""Verdicts on imaginary modes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hightc.analysis.parsers.matdyn import PhononFrequencies, read_frequencies
+from hightc.analysis.parsers.ph import QPoint, read_dynamical_matrices
+from hightc.analysis.parsers.units import PER_CM_MEV, THZ_MEV
+from hightc.analysis.stability import find_imaginary_modes
+
+QE = Path(__file__).parents[1] / "data" / "qe"
+
+
+def computed(gamma_per_cm, elsewhere_thz):
+    """Gamma and one other q point with the given lowest frequencies."""
+    lowest = [gamma_per_cm * PER_CM_MEV, elsewhere_thz * THZ_MEV]
+    return [
+        QPoint(
+            index=index + 1,
+            q_mesh=(2, 1, 1),
+            q_cartesian=np.array([0.5 * index, 0, 0]),
+            q_fractional=np.array([0.5 * index, 0, 0]),
+            star_cartesian=np.array([[0.5 * index, 0, 0]]),
+            frequencies_mev=np.array([lowest[index], 10.0, 20.0]),
+        )
+        for index in range(2)
+    ]
+
+
+def interpolated(gamma_per_cm, elsewhere_thz):
+    points = computed(gamma_per_cm, elsewhere_thz)
+    return PhononFrequencies(
+        q_cartesian=np.array([point.q_cartesian for point in points]),
+        frequencies_mev=np.array([point.frequencies_mev for point in points]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("gamma_per_cm", "elsewhere_thz", "status"),
+    [
+        (5, 2, "stable"),
+        (-44.9, -0.99, "stable"),
+        (-45.1, 2, "unstable"),
+        (5, -1.01, "unstable"),
+        (-40, -1.2, "unstable"),
+    ],
+)
+def test_computed_mode_decides_at_its_own_threshold(gamma_per_cm, elsewhere_thz, status):
+    verdict = find_imaginary_modes(computed(gamma_per_cm, elsewhere_thz))
+    assert verdict.status == status
+    assert verdict.gamma_lowest_mev == pytest.approx(gamma_per_cm * PER_CM_MEV)
+    assert verdict.elsewhere_lowest_mev == pytest.approx(elsewhere_thz * THZ_MEV)
+    assert (verdict.decisive_mev <= verdict.threshold_mev) == (status == "unstable")
+
+
+@pytest.mark.parametrize(("elsewhere_thz", "status"), [(-0.99, "stable"), (-1.01, "marginal"), (-9, "marginal")])
+def test_interpolated_mode_alone_is_marginal_and_asks_for_a_finer_mesh(elsewhere_thz, status):
+    verdict = find_imaginary_modes(interpolated(5, elsewhere_thz))
+    assert verdict.status == status
+    assert ("finer q mesh" in verdict.message) == (status == "marginal")
+
+
+def test_decisive_mode_is_not_always_the_lowest():
+    # -40 cm^-1 = -1.2 THz at Gamma is tolerated, -1.1 THz = -36.7 cm^-1 elsewhere is not
+    verdict = find_imaginary_modes(computed(-40, -1.1))
+    assert verdict.lowest_mev == pytest.approx(-40 * PER_CM_MEV)
+    assert verdict.lowest_q == (0, 0, 0)
+    assert verdict.decisive_mev == pytest.approx(-1.1 * THZ_MEV)
+    assert verdict.decisive_q == (0.5, 0, 0)
+    assert verdict.threshold_mev == pytest.approx(-THZ_MEV)
+    assert verdict.status == "unstable"
+
+
+def test_thresholds_can_be_tightened():
+    modes = computed(-10, -0.5)
+    assert find_imaginary_modes(modes, gamma_threshold_per_cm=-5).status == "unstable"
+    assert find_imaginary_modes(modes, elsewhere_threshold_thz=-0.4).status == "unstable"
+    assert find_imaginary_modes(modes).status == "stable"
+
+
+def test_mesh_without_gamma_has_no_number_there():
+    verdict = find_imaginary_modes(computed(5, 3)[1:])
+    assert verdict.gamma_lowest_mev is None
+    assert verdict.elsewhere_lowest_mev is not None
+
+
+def test_gamma_alone_has_no_number_elsewhere():
+    assert find_imaginary_modes(computed(5, 3)[:1]).elsewhere_lowest_mev is None
+
+
+def test_nothing_to_judge_is_an_error():
+    with pytest.raises(ValueError, match="found 0 q points"):
+        find_imaginary_modes([])
+
+
+def test_nan_is_an_error_not_a_verdict():
+    with pytest.raises(ValueError, match="finite frequency"):
+        find_imaginary_modes(interpolated(np.nan, 3))
+
+
+@pytest.mark.parametrize(("case", "name"), [("al_linear_response", "al"), ("mgb2", "mgb2")])
+def test_real_crystals_are_stable_on_and_off_the_mesh(case, name):
+    on = find_imaginary_modes(read_dynamical_matrices(QE / case, f"{name}.dyn"))
+    off = find_imaginary_modes(read_frequencies(QE / case / f"{name}.freq"))
+    assert (on.status, off.status) == ("stable", "stable")
+    assert (on.source, off.source) == ("computed", "interpolated")
+    assert on.n_q_failed == off.n_q_failed == 0
+
+
+def test_bcc_aluminium_is_unstable_at_n():
+    verdict = find_imaginary_modes(read_dynamical_matrices(QE / "al_bcc", "al.dyn"))
+    assert verdict.status == "unstable"
+    assert verdict.lowest_per_cm == pytest.approx(-109.726546, rel=1e-6)
+    assert verdict.decisive_q == (0, 0.5, -0.5)
+    assert verdict.n_q_failed == 1
+    assert verdict.message == (
+        "unstable: -109.7 cm^-1 <= -33.4 cm^-1 at the computed q = (0.0000 0.5000 -0.5000) 2 pi/alat"
+    )
+
+
+def test_interpolation_of_bcc_aluminium_finds_the_same_instability():
+    verdict = find_imaginary_modes(read_frequencies(QE / "al_bcc/al.freq"))
+    assert verdict.status == "marginal"
+    # the sum rule imposed by matdyn.x moves the computed -109.73 cm^-1 a little
+    assert verdict.lowest_per_cm == pytest.approx(-109.7, abs=0.5)
+    assert verdict.n_q_failed > 1
