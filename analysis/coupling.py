@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hightc.analysis.parsers.ph import QPoint, QPointCoupling
 from hightc.analysis.parsers.units import KELVIN_MEV
-from numpy.typing import NDArray
 
 _SOFTEST_MEV = 5 * KELVIN_MEV
 

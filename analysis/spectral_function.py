@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hightc.analysis.convergence import find_plateau
 from hightc.analysis.documents import (
     Alpha2FDocument,
@@ -17,7 +19,6 @@ from hightc.analysis.documents import (
 from hightc.analysis.documents.base import Provenance
 from hightc.analysis.parsers.matdyn import CouplingTable, SpectrumFile
 from hightc.eliashberg import Alpha2F, NegativeSpectrumWarning
-from numpy.typing import NDArray
 
 LAMBDA_AGREEMENT = 0.01
 """Relative difference between the recomputed and the printed lambda above which the document says why."""
@@ -121,9 +122,7 @@ def alpha2f_document(
         alpha2f=tuple(tuple(spectrum.alpha2f[positive].tolist()) for spectrum in spectra),
         smearing_ev=coupling.smearing_ev,
         moments=moments,
-        plateau=Plateau(
-            status=plateau.status, indices=tuple(plateau.indices), relative_spread=plateau.relative_spread
-        ),
+        plateau=Plateau(status=plateau.status, indices=tuple(plateau.indices), relative_spread=plateau.relative_spread),
         chosen_smearing=chosen,
         dos_per_ev_spin_cell=coupling.dos_per_ev_spin_cell,
         k_mesh=k_mesh,
@@ -164,9 +163,7 @@ def finite_or_none(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _warnings(
-    moments: Sequence[SmearingMoments], chosen: int, plateau: str, smearing_ev: Sequence[float]
-) -> list[str]:
+def _warnings(moments: Sequence[SmearingMoments], chosen: int, plateau: str, smearing_ev: Sequence[float]) -> list[str]:
     """What a reader should know of the chosen spectrum."""
     best = moments[chosen]
     notes = []
@@ -179,16 +176,10 @@ def _warnings(
         notes.append(
             f"negative a2F of weight {best.lambda_clipped:.3f} in lambda was set to zero: the q mesh is too coarse"
         )
-    if (
-        best.lambda_printed is not None
-        and abs(best.lambda_ - best.lambda_printed) > LAMBDA_AGREEMENT * best.lambda_
-    ):
+    if best.lambda_printed is not None and abs(best.lambda_ - best.lambda_printed) > LAMBDA_AGREEMENT * best.lambda_:
         cause = "negative a2F was set to zero" if best.lambda_clipped < 0 else "the code's own sum differs"
         notes.append(f"lambda recomputed {best.lambda_:.3f}, printed {best.lambda_printed:.3f}: {cause}")
-    if (
-        best.lambda_q_sum is not None
-        and abs(best.lambda_q_sum - best.lambda_) > Q_SUM_AGREEMENT * best.lambda_
-    ):
+    if best.lambda_q_sum is not None and abs(best.lambda_q_sum - best.lambda_) > Q_SUM_AGREEMENT * best.lambda_:
         notes.append(
             f"lambda interpolated {best.lambda_:.3f}, direct q sum {best.lambda_q_sum:.3f}: the q mesh is too coarse"
         )

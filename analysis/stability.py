@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
 from hightc.analysis.parsers.matdyn import PhononFrequencies
 from hightc.analysis.parsers.ph import QPoint
 from hightc.analysis.parsers.units import PER_CM_MEV, THZ_MEV

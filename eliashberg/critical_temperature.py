@@ -6,6 +6,8 @@ from math import ceil, exp, isfinite, log, pi, sqrt
 from typing import Literal
 
 import scipy
+from numpy import euler_gamma
+
 from hightc.eliashberg.constants import KB_MEV_PER_K
 from hightc.eliashberg.errors import ConvergenceError, ParameterError
 from hightc.eliashberg.formulas import allen_dynes_tc_kelvin, require_mu_star
@@ -18,7 +20,6 @@ from hightc.eliashberg.matsubara import (
 )
 from hightc.eliashberg.modes import CoupledModes, Spectrum
 from hightc.eliashberg.results import TcSolution, TcStatus
-from numpy import euler_gamma
 
 Reference = Literal["omega_2", "omega_max"]
 

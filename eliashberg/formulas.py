@@ -11,6 +11,7 @@ None of them says to which frequency its mu* belongs; with mu* at omega_2 the Al
 
 import numpy as np
 import numpy.typing as npt
+
 from hightc.eliashberg.constants import KB_MEV_PER_K
 from hightc.eliashberg.errors import ParameterError
 from hightc.eliashberg.modes import FloatArray, Spectrum

@@ -13,6 +13,7 @@ finite sums over M frequencies plus the integral of that expansion by the midpoi
 from math import comb
 
 import numpy as np
+
 from hightc.eliashberg.modes import CoupledModes, FloatArray
 
 _CHUNK = 1 << 20  # numbers held at once while the kernel is summed over modes: 8 MB

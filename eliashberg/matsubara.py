@@ -18,6 +18,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy
+
 from hightc.eliashberg.errors import ConvergenceError
 from hightc.eliashberg.kernel import (
     SymmetricConvolution,
@@ -182,8 +183,8 @@ def superconducts_at_zero_temperature(operator: GapOperator) -> bool:
 
         Q(d, C) + 2 lambda_0 V^2 + 2 V [sum_m p_m (lambda_m + lambda_{m+1}) (d_m + C) + C].
 
-    Its largest eigenvalue, C eliminated, is positive if and only if Tc > 0. What is neglected is the change
-    of the kernel below the operator's temperature, (T/w)^2.
+    Its largest eigenvalue, C eliminated, is positive if and only if the normal state is unstable as T' -> 0. What
+    is neglected is the change of the kernel below the operator's temperature, (T/w)^2 up to a logarithm.
 
     Parameters
     ----------

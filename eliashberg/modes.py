@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
 from hightc.eliashberg.errors import SpectrumError
 
 FloatArray = npt.NDArray[np.float64]

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+
 from hightc.eliashberg.errors import NegativeSpectrumWarning, ParameterError, SpectrumError
 from hightc.eliashberg.modes import CoupledModes, FloatArray, finite_vector, require_same_length
 

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pymatgen.core import Structure
+
 from hightc.analysis.documents import MaterialTag
 from hightc.launch.errors import CampaignError
 from hightc.launch.structures import read_structure
@@ -19,9 +23,6 @@ from hightc.makers.qe.pseudopotentials import family_directory, identify, select
 from hightc.makers.qe.recipe import PROTOCOL_NAMES, Recipe, make_recipe
 from hightc.makers.settings import ComputeSettings
 from hightc.makers.tc import DEFAULT_MU_STAR
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pymatgen.core import Structure
 
 LABEL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
 DEFAULT_FAMILY = "pseudo-dojo"
@@ -37,9 +38,7 @@ class PseudopotentialChoice(_Part):
     """Table ``[pseudopotentials]`` of a campaign file."""
 
     family: str = Field(DEFAULT_FAMILY, description="Installed family, debian, or a folder of UPF files.")
-    files: dict[str, str] = Field(
-        default_factory=dict, description="File of an element, where the folder has several."
-    )
+    files: dict[str, str] = Field(default_factory=dict, description="File of an element, where the folder has several.")
 
 
 class MaterialEntry(_Part):
@@ -53,9 +52,7 @@ class MaterialEntry(_Part):
 class CampaignFile(_Part):
     """A campaign file as written."""
 
-    name: str | None = Field(
-        None, pattern=LABEL.pattern, description="Name of the campaign; the file's by default."
-    )
+    name: str | None = Field(None, pattern=LABEL.pattern, description="Name of the campaign; the file's by default.")
     protocol: Literal["draft", "screen", "precise"] = Field("screen", description="Accuracy.")
     route: Literal["linear_response"] = Field("linear_response", description="How the coupling is summed.")
     mu_star: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(DEFAULT_MU_STAR, min_length=1)

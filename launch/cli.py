@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,8 @@ EPILOG = """\
 start here:
   hightc doctor                          is everything installed? each problem comes with the command that mends it
   hightc pseudos install pseudo-dojo     72 elements; Debian's few are found without it
-  hightc run quickstart.toml             compute; give it again to continue or to see the answers again
+  hightc run launch/examples/quickstart.toml
+                                         compute; give it again to continue or to see the answers again
   hightc query --tc 5:                   what has been found so far
 
 protocols (protocol = "..." in a campaign file):
@@ -75,18 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] | None = getattr(options, "command", None)
     try:
-        if options.version:
-            code = _version(options)
-        elif command is None:
-            parser.print_help()
-            code = 0
-        else:
-            code = command(options)
-        sys.stdout.flush()
+        try:
+            code = _dispatch(arguments)
+        finally:
+            sys.stdout.flush()
     except (LaunchError, CalculationError) as error:
         print(f"hightc: {error}", file=sys.stderr)
         return EXPECTED_ERROR
@@ -98,6 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return code
+
+
+def _dispatch(arguments: Sequence[str] | None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.version:
+        return _version(options)
+    command: Callable[[argparse.Namespace], int] | None = getattr(options, "command", None)
+    if command is None:
+        parser.print_help()
+        return 0
+    return command(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -264,7 +271,9 @@ def _query(options: argparse.Namespace) -> int:
         msg = "--documents: whole documents come as JSON only: add --format json"
         raise LaunchError(msg)
     layout: Layout = "documents" if options.documents else options.format
-    write_query(open_database(_load()), options.kind, filters, layout=layout, limit=options.limit, stream=sys.stdout)
+    database = open_database(_load())
+    with closing(database.client):
+        write_query(database, options.kind, filters, layout=layout, limit=options.limit, stream=sys.stdout)
     return 0
 
 

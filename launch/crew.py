@@ -1,4 +1,4 @@
-"""The workers of this machine: one for each core set, replaced when they die."""
+"""The workers of this machine: one for each material side by side, replaced when they die."""
 
 from __future__ import annotations
 
@@ -21,20 +21,29 @@ SETTLE_SECONDS = 1.0
 """Longer than any moment in which a living worker holds a firework without a launch, or a workflow's lock."""
 
 
-def core_sets(settings: Settings, n_materials: int) -> list[list[int]]:
-    """Share the cores of this machine among workers, one core set each.
+def available_cores(settings: Settings) -> int:
+    """Cores of this machine that calculations may use.
+
+    Parameters
+    ----------
+    settings
+        Settings of this machine.
+    """
+    return min(len(os.sched_getaffinity(0)), settings.cores or sys.maxsize)
+
+
+def worker_count(settings: Settings, n_materials: int) -> int:
+    """How many materials run side by side: no more than there are materials or core sets.
 
     Parameters
     ----------
     settings
         Settings of this machine.
     n_materials
-        No more workers than materials.
+        Materials of the campaign.
     """
-    available = sorted(os.sched_getaffinity(0))[: settings.cores]
-    wanted = settings.workers or max(1, len(available) // settings.processes)
-    workers = max(1, min(wanted, n_materials, len(available)))
-    return [available[index::workers] for index in range(workers)]
+    wanted = settings.workers or max(1, available_cores(settings) // settings.processes)
+    return max(1, min(wanted, n_materials))
 
 
 @dataclass
@@ -71,7 +80,7 @@ class Crew:
         LaunchError
             If one lives.
         """
-        for number in range(len(self._core_sets())):
+        for number in range(self._count()):
             lock = worker_lock(self.directory, f"worker-{number}")
             if lock is None:
                 msg = f"{self.directory}: worker {number} of an earlier run is still alive: wait for it, or stop it"
@@ -79,8 +88,8 @@ class Crew:
             lock.close()
 
     def start(self) -> None:
-        """Start one worker for each core set."""
-        for number in range(len(self._core_sets())):
+        """Start the workers."""
+        for number in range(self._count()):
             self._start(number)
 
     def tend(self) -> bool:
@@ -115,16 +124,18 @@ class Crew:
             recover_interrupted(self.submissions, self.database, dead_worker=worker_name(number))
             self._start(number)
 
-    def _core_sets(self) -> list[list[int]]:
-        return core_sets(self.settings, len(self.submissions))
+    def _count(self) -> int:
+        return worker_count(self.settings, len(self.submissions))
 
     def _start(self, number: int) -> None:
-        cores = self._core_sets()[number]
         environment = {
             **os.environ,
             "HIGHTC_MONGO_URI": self.database.uri,
             "HIGHTC_DATA_DIRECTORY": str(self.settings.data_directory.absolute()),
-            "HIGHTC_PROCESSES": str(max(self.settings.processes, len(cores))),
+            "HIGHTC_CORES": str(available_cores(self.settings)),
+            # the numerics of one worker leave the cores to the calculations of the others
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
         }
         command = [
             sys.executable,
@@ -134,7 +145,7 @@ class Crew:
             "--directory",
             str(self.directory),
         ]
-        command += ["--number", str(number), "--cores", ",".join(str(core) for core in cores)]
+        command += ["--number", str(number)]
         setpriv = shutil.which("setpriv")
         prefix = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
         log = self.directory / "workers" / f"worker-{number}.log"

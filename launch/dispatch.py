@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fireworks import Workflow
+from jobflow import JobConfig
+from jobflow.managers.fireworks import flow_to_workflow
+
 from hightc.launch.campaign import Campaign, Material
 from hightc.launch.errors import LaunchError
 from hightc.launch.store import Database
 from hightc.makers.tc import TcMaker
 from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
-from jobflow import JobConfig
-from jobflow.managers.fireworks import flow_to_workflow
 
 ACTIVE = ("READY", "RESERVED", "RUNNING")
 """States of fireworks on which something will still happen by itself."""

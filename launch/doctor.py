@@ -9,8 +9,12 @@ import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from pymongo.errors import PyMongoError
 
 from hightc.launch import embedded_mongo
 from hightc.launch.errors import DatabaseError
@@ -25,8 +29,6 @@ from hightc.makers.errors import CalculationError
 from hightc.makers.execution import require_free_space
 from hightc.makers.qe.pseudopotentials import DEBIAN_DIRECTORY, DEFAULT_PSEUDO_DOJO, PSEUDO_DOJO
 from hightc.makers.settings import settings_file
-from packaging.requirements import Requirement
-from pymongo.errors import PyMongoError
 
 CLOSE_PACKAGES = ("atomate2", "jobflow", "fireworks", "maggma", "custodian", "pymatgen")
 """Packages whose own requirements are checked too: a later install can move what they depend on."""
@@ -154,9 +156,10 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     found = "database"
     try:
         database, found = _reach(settings)
-        _write_and_remove(database)
-        yield Finding("database", "ok", f"{found}: answers, can be written")
-        yield _check_launchpad(database)
+        with closing(database.client):
+            _write_and_remove(database)
+            yield Finding("database", "ok", f"{found}: answers, can be written")
+            yield _check_launchpad(database)
     except (DatabaseError, embedded_mongo.EmbeddedMongoError) as error:
         yield Finding("database", "problem", "cannot be reached", str(error))
     except PyMongoError as error:

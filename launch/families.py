@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pymatgen.core import Element
+from rich.console import Console
+from rich.table import Table
+
 from hightc.launch.errors import InstallError, LaunchError
 from hightc.makers.errors import PseudopotentialError
 from hightc.makers.qe.pseudopotentials import (
@@ -18,9 +22,6 @@ from hightc.makers.qe.pseudopotentials import (
     identify,
     read_upf_header,
 )
-from pymatgen.core import Element
-from rich.console import Console
-from rich.table import Table
 
 CHECKSUMS = "SHA256SUMS"
 """File of a family that hightc installed, readable by ``sha256sum --check``."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hightc.launch.families import print_table
 from rich.table import Table
+
+from hightc.launch.families import print_table
 
 Status = Literal["ok", "warning", "problem"]
 

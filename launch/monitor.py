@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hightc.analysis.parsers.progress import read_progress
-from hightc.launch.dispatch import Submission
-from hightc.launch.store import Database
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+
+from hightc.analysis.parsers.progress import read_progress
+from hightc.launch.dispatch import Submission
+from hightc.launch.store import Database
 
 BAR_WIDTH = 12
 

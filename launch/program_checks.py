@@ -19,17 +19,19 @@ PROGRAMS: tuple[Program, ...] = ("pw", "ph", "q2r", "matdyn")
 PROGRAM_TIMEOUT_SECONDS = 30.0
 
 
-def check_programs(settings: Settings) -> Iterator[Finding]:
+def check_programs(settings: Settings, timeout_seconds: float = PROGRAM_TIMEOUT_SECONDS) -> Iterator[Finding]:
     """Whether each program starts, and all are of one version.
 
     Parameters
     ----------
     settings
         Settings of this machine.
+    timeout_seconds
+        How long to wait for each, in s.
     """
     versions = set()
     for program in PROGRAMS:
-        finding = _check_program(program, settings)
+        finding = _check_program(program, settings, timeout_seconds)
         yield finding
         if finding.status == "ok":
             versions.add(finding.found.partition(" ")[0])
@@ -38,21 +40,21 @@ def check_programs(settings: Settings) -> Iterator[Finding]:
         yield Finding("Quantum ESPRESSO", "warning", f"versions {', '.join(sorted(versions))}", advice)
 
 
-def _check_program(program: Program, settings: Settings) -> Finding:
+def _check_program(program: Program, settings: Settings, timeout_seconds: float) -> Finding:
     name = f"{program}.x"
     try:
         command = program_command(program, settings.model_copy(update={"processes": 1}))
     except CalculationError as error:
         return Finding(name, "problem", "not found", str(error))
     path = shutil.which(command[0])
-    end, complaint = _start(command)
+    end, complaint = _start(command, timeout_seconds)
     if end is None or end.code_version is None:
         advice = f"run: {' '.join(command)} < /dev/null: it should name its version before it misses its input"
         return Finding(name, "problem", f"{path}: {complaint}", advice)
     return Finding(name, "ok", f"{end.code_version} ({path})")
 
 
-def _start(command: Sequence[str]) -> tuple[RunEnd | None, str]:
+def _start(command: Sequence[str], timeout_seconds: float) -> tuple[RunEnd | None, str]:
     """Start a program without input, as a calculation would, and read its banner; or what it said instead."""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -60,11 +62,11 @@ def _start(command: Sequence[str]) -> tuple[RunEnd | None, str]:
         except OSError as error:
             return None, f"cannot be started ({error.strerror})"
         try:
-            code = process.wait(PROGRAM_TIMEOUT_SECONDS)
+            code = process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            return None, f"no answer within {PROGRAM_TIMEOUT_SECONDS:g} s"
+            return None, f"no answer within {timeout_seconds:g} s"
         said = Path(folder, "banner.err").read_text(errors="replace").strip().splitlines()
         end = read_run_end(Path(folder, "banner.out"))
     return end, f"exit code {code}{f', {said[0]}' if said else ''}"
@@ -84,7 +86,7 @@ def check_mpi(settings: Settings) -> Finding:
         command = program_command("pw", settings.model_copy(update={"processes": 2}))
     except CalculationError as error:
         return Finding("MPI", needed, "cannot start pw.x in 2 processes", str(error))
-    end, complaint = _start(command)
+    end, complaint = _start(command, PROGRAM_TIMEOUT_SECONDS)
     where = shutil.which(command[0])
     if end is not None and end.n_processes == 2:
         return Finding("MPI", "ok", f"pw.x runs in 2 processes ({where})")

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, Unpack, get_args
 
+from pydantic import ValidationError
+from pymatgen.core import Composition, Element
+
 from hightc.analysis.documents import Alpha2FDocument, Document, TcDocument
 from hightc.analysis.documents.tc import Method
 from hightc.launch.errors import LaunchError
 from hightc.launch.store import OUTPUTS, Database
-from pydantic import ValidationError
-from pymatgen.core import Composition, Element
 
 DocumentT = TypeVar("DocumentT", bound=Document)
 Range = tuple[float | None, float | None]
@@ -24,6 +25,10 @@ MU_STAR_TOLERANCE = 1e-9
 
 BATCH = 50
 """Documents read at a time; a document of 10 spectra takes about 0.1 MB."""
+
+
+MATERIALS_BY_NAME = 200
+"""Materials up to which a query names each; past it, reading all of a kind is quicker."""
 
 
 class Filters(TypedDict, total=False):
@@ -244,24 +249,28 @@ def _select(
     """Find the documents without reading them."""
     conditions = {"output.kind": kind, **identity, **(numbers if kind == "tc" else {})}
     entries = list(_entries(database, conditions))
-    if not filters.get("history"):
-        entries = _newest(database, kind, entries)
     if numbers and kind != "tc":
         newest_only = {**filters, "history": False}
         coupled = {(tc.campaign, tc.material) for tc in _select(database, "tc", newest_only, identity, numbers)}
         entries = [entry for entry in entries if (entry.campaign, entry.material) in coupled]
+    if not filters.get("history"):
+        entries = _newest(entries, _rivals(database, kind, entries))
     return sorted(entries, key=lambda entry: (entry.subject, entry.age))
 
 
-def _newest(database: Database, kind: str, entries: Sequence[_Entry]) -> list[_Entry]:
-    """Keep what no newer document replaces, whether or not that one meets the filters."""
-    rivals = {
-        "output.kind": kind,
-        "output.campaign": {"$in": sorted({entry.campaign for entry in entries})},
-        "output.material": {"$in": sorted({entry.material for entry in entries})},
-    }
+def _rivals(database: Database, kind: str, entries: Sequence[_Entry]) -> Iterator[_Entry]:
+    """Documents that may be newer, whether or not they meet the filters."""
+    conditions: dict[str, Any] = {"output.kind": kind}
+    materials = sorted({entry.material for entry in entries})
+    if len(materials) <= MATERIALS_BY_NAME:
+        conditions["output.material"] = {"$in": materials}
+    return _entries(database, conditions) if entries else iter(())
+
+
+def _newest(entries: Sequence[_Entry], rivals: Iterable[_Entry]) -> list[_Entry]:
+    """Keep what no newer document replaces."""
     newest: dict[tuple[str, str, str], _Entry] = {}
-    for rival in _entries(database, rivals) if entries else ():
+    for rival in rivals:
         known = newest.get(rival.subject)
         if known is None or rival.age > known.age:
             newest[rival.subject] = rival

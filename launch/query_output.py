@@ -10,14 +10,15 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Literal, TextIO
 
+from pymongo.errors import PyMongoError
+from rich.table import Table
+
 from hightc.analysis.documents import DOCUMENTS, Document, TcDocument
 from hightc.analysis.documents.tc import Method
 from hightc.launch.errors import DatabaseError
 from hightc.launch.families import print_table
 from hightc.launch.queries import DEFAULT_METHOD, DEFAULT_MU_STAR, documents
 from hightc.launch.store import Database
-from pymongo.errors import PyMongoError
-from rich.table import Table
 
 Layout = Literal["table", "csv", "json", "documents"]
 Row = dict[str, Any]

@@ -7,6 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
 from hightc.analysis.documents import (
     CouplingDocument,
     Document,
@@ -30,10 +35,6 @@ from hightc.analysis.plots.wording import (
 )
 from hightc.launch.results import MaterialResult, Outcome
 from hightc.makers.base import correction_warnings
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
 STYLES: Final[dict[TcKind, str]] = {
     "number": "bold",
@@ -266,7 +267,8 @@ def _legend(results: Sequence[MaterialResult], kinds: set[TcKind]) -> list[Rende
     """Explain what stands in the tables, as far as it occurs."""
     documents = [result.tc for result in results if result.tc is not None]
     counts = [(sum(result.outcome is outcome for result in results), outcome.value) for outcome in Outcome]
-    lines = [f"{len(results)} materials: " + ", ".join(f"{count} {name}" for count, name in counts if count)]
+    noun = "material" if len(results) == 1 else "materials"
+    lines = [f"{len(results)} {noun}: " + ", ".join(f"{count} {name}" for count, name in counts if count)]
     if documents:
         reference = ", ".join(sorted({document.mu_star_reference for document in documents}))
         lines.append("Tc at the chosen smearing (range over the smearing plateau); 'no interval': without a plateau.")

@@ -132,13 +132,7 @@ def _collect(submission: Submission, database: Database) -> MaterialResult:
             kind = str(output["kind"])
             documents[kind] = (*documents.get(kind, ()), DOCUMENTS[kind].model_validate(output))
     gate = next(
-        (
-            gate
-            for group in documents.values()
-            for document in group
-            for gate in document.gates
-            if not gate.passed
-        ),
+        (gate for group in documents.values() for document in group for gate in document.gates if not gate.passed),
         None,
     )
     failed = next((found for found in sorted(fireworks, key=_id) if found["state"] == "FIZZLED"), None)
@@ -180,9 +174,7 @@ def error_message(trace: str) -> str:
         A formatted traceback; empty if there is none.
     """
     lines = trace.splitlines()
-    start = next(
-        (index for index in range(len(lines) - 1, -1, -1) if EXCEPTION_LINE.match(lines[index])), None
-    )
+    start = next((index for index in range(len(lines) - 1, -1, -1) if EXCEPTION_LINE.match(lines[index])), None)
     if start is None:
         return lines[-1] if lines else ""
     match = EXCEPTION_LINE.match("\n".join(lines[start:]))

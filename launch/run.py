@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+
+from rich.console import Console
 
 from hightc.launch.campaign import Campaign, read_campaign
 from hightc.launch.crew import Crew
@@ -17,7 +20,6 @@ from hightc.launch.results import MaterialResult, Outcome, collect_results
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database, open_database
 from hightc.makers.execution import Program, program_command, require_free_space
-from rich.console import Console
 
 PROGRAMS: tuple[Program, ...] = ("pw", "ph", "q2r", "matdyn")
 PACKAGES = (
@@ -74,9 +76,14 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
     elapsed = time.monotonic() - started
     report = directory / "report.html"
     write_report(
-        results, report, campaign=campaign.name, versions=package_versions(), elapsed_seconds=elapsed
+        results,
+        report,
+        campaign=campaign.name,
+        versions=package_versions(),
+        elapsed_seconds=elapsed,
+        campaign_file=path,
     )
-    console.print(result_table(results))
+    console.print(result_table(results, campaign_file=path))
     console.print(f"report: {report}", highlight=False, soft_wrap=True)
     console.print(f"elapsed: {clock(elapsed)}", highlight=False)
     return exit_code(results)
@@ -95,8 +102,8 @@ def exit_code(results: Sequence[MaterialResult]) -> int:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that a result depends on."""
-    return {name: version(name) for name in PACKAGES}
+    """Versions of Python and of the packages that a result depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def _require_programs(settings: Settings) -> None:

@@ -7,10 +7,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from hightc.launch.errors import SettingsError
-from hightc.makers.settings import ComputeSettings, settings_file
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
+
+from hightc.launch.errors import SettingsError
+from hightc.makers.settings import ComputeSettings, settings_file
 
 
 class Settings(ComputeSettings):
@@ -25,12 +26,8 @@ class Settings(ComputeSettings):
     work_directory: Path = Field(
         Path("hightc-runs"), description="Folder of the calculations, one sub-folder a campaign and material."
     )
-    cores: int | None = Field(
-        None, ge=1, description="Cores of this machine to use; None: all this process may use."
-    )
-    workers: int | None = Field(
-        None, ge=1, description="Materials side by side; None: one for each core set."
-    )
+    cores: int | None = Field(None, ge=1, description="Cores of this machine to use; None: all this process may use.")
+    workers: int | None = Field(None, ge=1, description="Materials side by side; None: cores divided by processes.")
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -55,10 +52,7 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        msg = (
-            f"setting {name!r}: {first['msg']}: correct HIGHTC_{name.upper()} in the environment "
-            f"or {name} in {path}"
-        )
+        msg = f"setting {name!r}: {first['msg']}: correct HIGHTC_{name.upper()} in the environment or {name} in {path}"
         raise SettingsError(msg) from None
     if path.is_file() and "mongo_uri" in path.read_text(encoding="utf-8"):
         mode = stat.S_IMODE(path.stat().st_mode)

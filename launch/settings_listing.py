@@ -8,11 +8,12 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import SecretStr
+from rich.table import Table
+
 from hightc.launch.families import print_table
 from hightc.launch.settings import Settings
 from hightc.makers.settings import settings_file
-from pydantic import SecretStr
-from rich.table import Table
 
 PREFIX = "HIGHTC_"
 OTHER_VARIABLES = frozenset({"HIGHTC_SETTINGS_FILE", "HIGHTC_TEST_MONGO_URI"})

@@ -7,9 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from fireworks import LaunchPad
-from hightc.launch import embedded_mongo
-from hightc.launch.errors import DatabaseError
-from hightc.launch.settings import Settings
 from jobflow import JobStore
 from maggma.stores.gridfs import GridFSStore
 from maggma.stores.mongolike import MongoStore
@@ -17,6 +14,10 @@ from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
+
+from hightc.launch import embedded_mongo
+from hightc.launch.errors import DatabaseError
+from hightc.launch.settings import Settings
 
 DEFAULT_DATABASE = "hightc"
 OUTPUTS = "outputs"
@@ -65,9 +66,7 @@ class Database:
         """Where it is, without user and password."""
         if self.embedded:
             return "embedded server on this machine"
-        hosts = ",".join(
-            f"{host}:{port}" if port else str(host) for host, port in parse_uri(self.uri)["nodelist"]
-        )
+        hosts = ",".join(f"{host}:{port}" if port else str(host) for host, port in parse_uri(self.uri)["nodelist"])
         return f"{hosts}/{self.name}"
 
     @cached_property
@@ -97,9 +96,7 @@ class Database:
         launchpad = self.launchpad
         counters = launchpad.fw_id_assigner
         if counters.count_documents({}) == 0:
-            counters.update_one(
-                {"_id": -1}, {"$setOnInsert": {"next_fw_id": 1, "next_launch_id": 1}}, upsert=True
-            )
+            counters.update_one({"_id": -1}, {"$setOnInsert": {"next_fw_id": 1, "next_launch_id": 1}}, upsert=True)
         launchpad.wf_user_indices = list(WORKFLOW_INDEXES)
         launchpad.user_indices = list(FIREWORK_INDEXES)
         launchpad.tuneup()

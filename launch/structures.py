@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pymatgen.core import Element, Lattice, Structure
+
 from hightc.launch.errors import CampaignError
 from hightc.makers.qe.inputs import primitive_cell
-from pymatgen.core import Element, Lattice, Structure
 
 PROTOTYPES: dict[str, tuple[str, tuple[tuple[float, float, float], ...]]] = {
     "sc": ("Pm-3m", ((0, 0, 0),)),
@@ -60,9 +61,7 @@ def structure_from_prototype(words: str, *, where: str) -> Structure:
         lengths = []
     allowed = (1, 2) if name in HEXAGONAL else (1,)
     if len(elements) != len(positions) or len(lengths) not in allowed or min(lengths) <= 0:
-        example = f"{name} {' '.join(['Nb', 'N'][: len(positions)])} 4.0" + (
-            " 6.5" if name in HEXAGONAL else ""
-        )
+        example = f"{name} {' '.join(['Nb', 'N'][: len(positions)])} 4.0" + (" 6.5" if name in HEXAGONAL else "")
         msg = f"{where}: prototype: expected a line like {example!r} (Angstrom), found {words!r}"
         raise CampaignError(msg)
     lattice = _prototype_lattice(name, lengths)
@@ -119,9 +118,7 @@ def structure_from_file(path: Path, *, where: str) -> Structure:
             warnings.simplefilter("ignore")
             structure: Structure = Structure.from_file(path)
     except Exception as error:  # noqa: BLE001 - pymatgen's readers raise whatever their format's parser raises
-        msg = (
-            f"{where}: {path} cannot be read as a structure ({error}): expected CIF, POSCAR or pymatgen JSON"
-        )
+        msg = f"{where}: {path} cannot be read as a structure ({error}): expected CIF, POSCAR or pymatgen JSON"
         raise CampaignError(msg) from None
     if not structure.is_ordered:
         msg = f"{where}: {path} has partly occupied sites: give an ordered cell or approximant"

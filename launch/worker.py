@@ -1,4 +1,4 @@
-"""A worker: takes the fireworks of one campaign and runs them one after another on its cores."""
+"""A worker: takes the fireworks of one campaign and runs them one after another on its share of the cores."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from pathlib import Path
 
 from fireworks import FWorker
 from fireworks.core.rocket_launcher import launch_rocket
+from jobflow import SETTINGS
+
+from hightc.launch.crew import available_cores, worker_count
 from hightc.launch.dispatch import ACTIVE, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
-from hightc.launch.settings import load_settings
+from hightc.launch.settings import Settings, load_settings
 from hightc.launch.store import Database, open_database
-from jobflow import SETTINGS
 
 IDLE_SECONDS = 0.5
 
 
-def work(campaign: str, database: Database, directory: Path, name: str) -> int:
+def work(campaign: str, database: Database, directory: Path, name: str, settings: Settings) -> int:
     """Run fireworks of a campaign until none is left that could still become ready.
 
     Parameters
@@ -33,6 +35,8 @@ def work(campaign: str, database: Database, directory: Path, name: str) -> int:
         Folder of the campaign; a step that names no folder of its own runs here.
     name
         Name of the worker, shown by FireWorks beside each launch.
+    settings
+        Settings of this machine.
 
     Returns
     -------
@@ -45,12 +49,31 @@ def work(campaign: str, database: Database, directory: Path, name: str) -> int:
     ran = 0
     while True:
         os.chdir(directory)
+        os.environ["HIGHTC_PROCESSES"] = str(share_of_cores(campaign, database, settings))
         if launch_rocket(database.launchpad, worker, strm_lvl="WARNING"):
             ran += 1
         elif database.launchpad.fireworks.count_documents({**query, "state": {"$in": list(ACTIVE)}}):
             time.sleep(IDLE_SECONDS)
         else:
             return ran
+
+
+def share_of_cores(campaign: str, database: Database, settings: Settings) -> int:
+    """Processes for the next step: the cores are shared evenly by the materials that are under way.
+
+    Parameters
+    ----------
+    campaign
+        Name of the campaign.
+    database
+        The database.
+    settings
+        Settings of this machine.
+    """
+    active = {"spec.campaign": campaign, "state": {"$in": list(ACTIVE)}}
+    materials = database.launchpad.fireworks.distinct("spec.material", active)
+    workers = worker_count(settings, max(len(materials), 1))
+    return max(settings.processes, available_cores(settings) // workers)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,10 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("campaign", help="name of the campaign")
     parser.add_argument("--directory", type=Path, required=True, help="folder of the campaign")
     parser.add_argument("--number", type=int, default=0, help="number of the worker on this machine")
-    parser.add_argument("--cores", default="", help="cores to use, such as 0,1; all if empty")
     options = parser.parse_args(arguments)
-    if options.cores:
-        os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
     directory = options.directory.absolute()
     lock = worker_lock(directory, f"worker-{options.number}")
     if lock is None:
@@ -76,11 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     with lock:
         try:
-            database = open_database(load_settings())
+            settings = load_settings()
+            database = open_database(settings)
         except LaunchError as error:
             print(f"hightc worker: {error}", file=sys.stderr)
             return 2
-        work(options.campaign, database, directory, worker_name(options.number))
+        work(options.campaign, database, directory, worker_name(options.number), settings)
     return 0
 
 

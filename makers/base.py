@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jobflow import Maker
+
 from hightc.analysis.documents.base import Provenance
 from hightc.makers.execution import CLEAN_STOP_SECONDS, ProgramRun
 from hightc.makers.qe.pseudopotentials import family_directory, require_unchanged
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.settings import ComputeSettings, compute_settings
-from jobflow import Maker
 
 
 @dataclass

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobflow import Response, job
+
 from hightc.analysis.coupling import direct_q_sum
 from hightc.analysis.documents import (
     Alpha2FDocument,
@@ -30,6 +32,7 @@ from hightc.makers.qe.inputs import (
     FILDYN,
     FORCE_CONSTANTS,
     FREQUENCIES,
+    N_SIGMA,
     OUTDIR,
     PHONON_DOS,
     PREFIX,
@@ -39,7 +42,6 @@ from hightc.makers.qe.inputs import (
 )
 from hightc.makers.scf import DOUBLE_DELTA_WEIGHTS
 from hightc.makers.staging import stage
-from jobflow import Response, job
 
 IDENTITY = {"campaign", "material", "formula", "elements"}
 PHONON_STATE = Path(OUTDIR) / "_ph0" / f"{PREFIX}.phsave"
@@ -156,7 +158,7 @@ class InterpolationMaker(QEMaker):
         stage(force_constants.provenance.directory, [FORCE_CONSTANTS, "elph_dir"])
         text = matdyn_input(self.recipe)
         run = run_program("matdyn", input_text=text, handlers=matdyn_handlers("matdyn"), settings=self.settings())
-        dos = read_phonon_dos(PHONON_DOS, n_points=None)
+        dos = read_phonon_dos(PHONON_DOS, n_points=self.recipe.n_dos)
         verdict = find_imaginary_modes(read_frequencies(FREQUENCIES))
         provenance = self.provenance("matdyn.x", run)
         document = PhononDocument(
@@ -197,9 +199,9 @@ class Alpha2FMaker(QEMaker):
             Interpolated phonons; the spectra lie in the folder of their run.
         """
         folder = Path(phonon.provenance.directory)
-        files = [folder / f"a2F.dos{number}" for number in range(1, self.recipe.n_sigma + 1)]
+        files = [folder / f"a2F.dos{number}" for number in range(1, N_SIGMA + 1)]
         spectra = [read_a2f_dos(path) for path in files]
-        table = read_lambda(folder / "lambda", n_smearing=self.recipe.n_sigma)
+        table = read_lambda(folder / "lambda", n_smearing=N_SIGMA)
         parts = (structure, coupling, phonon)
         return alpha2f_document(
             structure,

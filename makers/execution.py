@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from custodian.custodian import Custodian, CustodianError, ErrorHandler, Job, Validator
+
 from hightc.analysis.documents.base import Correction
 from hightc.analysis.files import write_text
 from hightc.analysis.parsers.run_end import RunEnd, read_run_end
@@ -122,7 +123,14 @@ def program_command(program: Program, settings: ComputeSettings) -> list[str]:
     _require_program(command[0], f"HIGHTC_{program.upper()}_COMMAND")
     if settings.processes == 1 or program not in PARALLEL_PROGRAMS:
         return command
-    mpi = shlex.split(settings.mpi_command.format(processes=settings.processes))
+    try:
+        mpi = shlex.split(settings.mpi_command.format(processes=settings.processes))
+    except (KeyError, IndexError, ValueError):
+        msg = (
+            f"HIGHTC_MPI_COMMAND: expected a command in which {{processes}} stands for the number of processes, "
+            f"found {settings.mpi_command!r}"
+        )
+        raise ProgramNotFoundError(msg) from None
     _require_program(mpi[0], "HIGHTC_MPI_COMMAND")
     pools = ["-nk", str(settings.processes)] if program in POOL_PROGRAMS else []
     return [*mpi, *command, *pools]

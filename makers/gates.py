@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobflow import Response
+
 from hightc.analysis.documents.base import Document, Gate
 from hightc.analysis.stability import StabilityVerdict
-from jobflow import Response
 
 METAL_GAP_EV = 0.1
 """Gap below which a material counts as a metal: semilocal gaps of this size close or are noise of the mesh."""

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jobflow import Response, job
+from pymatgen.core import Structure
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
 from hightc.analysis.documents import Gate, MaterialTag, StructureDocument
 from hightc.analysis.documents.base import identity
 from hightc.analysis.parsers.pw import band_gap_ev, read_pw_xml
@@ -18,9 +22,6 @@ from hightc.makers.gates import metal_gate, pressure_gate, respond
 from hightc.makers.qe.handlers import pw_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, SYMMETRY_PRECISION_ANGSTROM, primitive_cell, pw_input
 from hightc.makers.qe.recipe import Recipe
-from jobflow import Response, job
-from pymatgen.core import Structure
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 XML = Path(OUTDIR) / f"{PREFIX}.save" / "data-file-schema.xml"
 OFTEN_MAGNETIC = frozenset(("Cr", "Mn", "Fe", "Co", "Ni", "Ce", "Nd", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "U"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobflow import job
+
 from hightc.analysis.documents import ScfDocument, StructureDocument
 from hightc.analysis.parsers.pw import PwRun, band_gap_ev, read_pw_xml
 from hightc.makers.base import QEMaker, clean_stop_seconds, correction_warnings
@@ -13,7 +15,6 @@ from hightc.makers.qe.handlers import pw_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, pw_input
 from hightc.makers.relax import XML
 from hightc.makers.staging import stage
-from jobflow import job
 
 DOUBLE_DELTA_WEIGHTS = f"{OUTDIR}/{PREFIX}.a2Fsave"
 

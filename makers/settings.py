@@ -47,7 +47,7 @@ class ComputeSettings(BaseSettings):
         "mpirun -np {processes}",
         description="Start of a parallel command; {processes} is replaced. Not used for one process.",
     )
-    processes: int = Field(1, ge=1, description="MPI processes of one calculation.")
+    processes: int = Field(1, ge=1, description="MPI processes of one calculation, at least; idle cores are added.")
     threads: int = Field(1, ge=1, description="OpenMP threads of each process.")
     walltime_seconds: float | None = Field(
         None,

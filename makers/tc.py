@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jobflow import Maker, job
+
 from hightc.analysis.critical_temperature import Reference, tc_document
 from hightc.analysis.documents import Alpha2FDocument, TcDocument
-from jobflow import Maker, job
 
 DEFAULT_MU_STAR = (0.10, 0.13, 0.16)
 

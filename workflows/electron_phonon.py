@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jobflow import Flow, Job, Maker
+from pymatgen.core import Structure
+
 from hightc.analysis.documents import MaterialTag
 from hightc.makers.electron_phonon import Alpha2FMaker, CouplingMaker, ForceConstantsMaker, InterpolationMaker
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.relax import RelaxMaker
 from hightc.makers.scf import DenseScfMaker, ScfMaker
 from hightc.makers.tc import TcMaker
-from jobflow import Flow, Job, Maker
-from pymatgen.core import Structure
 
 
 @dataclass

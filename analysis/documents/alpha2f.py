@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from hightc.analysis.documents.base import Document, Provenance, Record
 from pydantic import Field, model_validator
 from pymatgen.core import Structure
+
+from hightc.analysis.documents.base import Document, Provenance, Record
 
 Route = Literal["linear_response", "wannier"]
 
@@ -15,30 +16,20 @@ class Plateau(Record):
     """The stretch of smearings over which lambda holds still."""
 
     status: Literal["plateau", "no_plateau"] = Field(description="Whether lambda holds still anywhere.")
-    indices: tuple[int, ...] = Field(
-        description="Positions of the plateau in smearing_ev; empty without one."
-    )
-    relative_spread: float | None = Field(
-        description="(highest - lowest)/mean of lambda over it; None without one."
-    )
+    indices: tuple[int, ...] = Field(description="Positions of the plateau in smearing_ev; empty without one.")
+    relative_spread: float | None = Field(description="(highest - lowest)/mean of lambda over it; None without one.")
 
 
 class SmearingMoments(Record):
     """Moments of one spectrum, as recomputed here, as the code printed them, and without interpolation."""
 
     lambda_: float = Field(description="2 int a2F/w dw, recomputed from the clipped spectrum.")
-    omega_log_mev: float | None = Field(
-        description="Logarithmic frequency in meV, recomputed; None if lambda is 0."
-    )
-    omega_2_mev: float | None = Field(
-        description="sqrt((2/lambda) int a2F w dw) in meV; None if lambda is 0."
-    )
+    omega_log_mev: float | None = Field(description="Logarithmic frequency in meV, recomputed; None if lambda is 0.")
+    omega_2_mev: float | None = Field(description="sqrt((2/lambda) int a2F w dw) in meV; None if lambda is 0.")
     lambda_printed: float | None = Field(description="lambda as the code printed it; None if it did not.")
     omega_log_printed_mev: float | None = Field(description="Logarithmic frequency as printed, in meV.")
     lambda_q_sum: float | None = Field(description="lambda as the direct sum over the computed q points.")
-    lambda_clipped: float = Field(
-        description="lambda of the negative part of a2F that was set to zero; <= 0."
-    )
+    lambda_clipped: float = Field(description="lambda of the negative part of a2F that was set to zero; <= 0.")
 
 
 class Alpha2FDocument(Document):

@@ -130,9 +130,7 @@ class Provenance(Record):
     pseudopotentials: tuple[Pseudopotential, ...] = Field(description="The pseudopotentials used.")
     corrections: tuple[Correction, ...] = Field(description="What error handlers changed, in order.")
     directory: str = Field(description="Folder of the run on the machine that ran it.")
-    wall_seconds: float | None = Field(
-        description="Wall time of the programs in s; None if they did not say."
-    )
+    wall_seconds: float | None = Field(description="Wall time of the programs in s; None if they did not say.")
 
 
 class Gate(Record):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hightc.analysis.documents.base import Document, Provenance, Record, StoredArray
 from pydantic import Field
 from pymatgen.core import Structure
+
+from hightc.analysis.documents.base import Document, Provenance, Record, StoredArray
 
 
 class QPointRecord(Record):
     """One irreducible q point of the mesh."""
 
-    q_fractional: tuple[float, float, float] = Field(
-        description="q in units of the reciprocal lattice vectors."
-    )
+    q_fractional: tuple[float, float, float] = Field(description="q in units of the reciprocal lattice vectors.")
     weight: float = Field(description="Share of the mesh that its star covers; the weights sum to 1.")
     frequencies_mev: tuple[float, ...] = Field(description="(n_modes,) in meV; negative means imaginary.")
 
@@ -31,15 +30,11 @@ class CouplingDocument(Document):
     dos_per_ev_spin_cell: tuple[float, ...] = Field(
         description="(n_smearing,) density of states at the Fermi energy in states/eV/spin/cell."
     )
-    lambda_q_sum: tuple[float, ...] = Field(
-        description="(n_smearing,) star-weighted sum of lambda over q and modes."
-    )
+    lambda_q_sum: tuple[float, ...] = Field(description="(n_smearing,) star-weighted sum of lambda over q and modes.")
     omega_log_q_sum_mev: tuple[float | None, ...] = Field(
         description="(n_smearing,) logarithmic frequency of the same sum in meV; None where lambda is 0."
     )
-    lowest_frequency_mev: float = Field(
-        description="Lowest frequency on the mesh in meV; negative if imaginary."
-    )
+    lowest_frequency_mev: float = Field(description="Lowest frequency on the mesh in meV; negative if imaginary.")
     protocol: str = Field(description="Name of the protocol.")
     provenance: Provenance = Field(description="Where the numbers come from.")
 
@@ -53,9 +48,7 @@ class PhononDocument(Document):
     q_mesh: tuple[int, int, int] = Field(description="q mesh the force constants come from.")
     interpolation_mesh: tuple[int, int, int] = Field(description="Mesh the density of states was summed on.")
     omega_mev: tuple[float, ...] = Field(description="(n,) frequencies of the density of states in meV.")
-    dos_per_mev: tuple[float, ...] = Field(
-        description="(n,) phonon density of states in states/meV; sums to 3 atoms."
-    )
+    dos_per_mev: tuple[float, ...] = Field(description="(n,) phonon density of states in states/meV; sums to 3 atoms.")
     lowest_frequency_mev: float = Field(
         description="Lowest frequency on the interpolation mesh in meV; negative if imaginary."
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hightc.analysis.documents.base import Document, Provenance
 from pydantic import Field
 from pymatgen.core import Structure
+
+from hightc.analysis.documents.base import Document, Provenance
 
 
 class ElectronicState(Document):
@@ -29,9 +30,7 @@ class StructureDocument(ElectronicState):
 
     kind: Literal["structure"] = "structure"
     schema_version: Literal[1] = 1
-    initial_structure: Structure = Field(
-        description="The structure as given, primitive standard cell, Angstrom."
-    )
+    initial_structure: Structure = Field(description="The structure as given, primitive standard cell, Angstrom.")
     relaxed: bool = Field(description="False if the campaign asked to keep the structure as given.")
     target_pressure_gpa: float = Field(description="Pressure asked for in GPa.")
     pressure_gpa: float = Field(description="Pressure reached in GPa.")

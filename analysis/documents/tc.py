@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hightc.analysis.documents.base import Document, Record
 from pydantic import Field
+
+from hightc.analysis.documents.base import Document, Record
 
 Method = Literal["mcmillan", "allen_dynes", "xie_2019", "xie_2022", "eliashberg"]
 TcStatusName = Literal["found", "below_range", "no_superconductivity", "invalid"]
@@ -26,9 +27,7 @@ class CriticalTemperature(Record):
     low_kelvin: float | None = Field(
         description="Lowest Tc over the smearing plateau in K; None without a plateau or an answer all over it."
     )
-    high_kelvin: float | None = Field(
-        description="Highest Tc over the smearing plateau in K; None as low_kelvin."
-    )
+    high_kelvin: float | None = Field(description="Highest Tc over the smearing plateau in K; None as low_kelvin.")
 
 
 class TcDocument(Document):
@@ -40,9 +39,7 @@ class TcDocument(Document):
     omega_log_mev: float | None = Field(description="Logarithmic frequency in meV; None if lambda is 0.")
     omega_2_mev: float | None = Field(description="Root mean square frequency in meV; None if lambda is 0.")
     smearing_ev: float = Field(description="The chosen smearing in eV.")
-    plateau_smearing_ev: tuple[float, ...] = Field(
-        description="Smearings of the plateau in eV; empty without one."
-    )
+    plateau_smearing_ev: tuple[float, ...] = Field(description="Smearings of the plateau in eV; empty without one.")
     lambda_low: float = Field(description="Lowest lambda over the plateau.")
     lambda_high: float = Field(description="Highest lambda over the plateau.")
     mu_star_reference: str = Field(description="The frequency that mu* belongs to, for example omega_2.")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from hightc.analysis.parsers.fortran import FortranFile
 from numpy.typing import NDArray
 from scipy.constants import physical_constants
+
+from hightc.analysis.parsers.fortran import FortranFile
 
 _ELECTRON_HALF_AMU = physical_constants["electron mass in u"][0] * 2  # Rydberg units weigh in half electron masses
 

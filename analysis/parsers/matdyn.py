@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hightc.analysis.parsers.errors import InconsistentOutputError, ParseError, UnreadableNumberError
 from hightc.analysis.parsers.fortran import FortranFile
 from hightc.analysis.parsers.units import KELVIN_MEV, PER_CM_MEV, RYDBERG_EV, RYDBERG_MEV
-from numpy.typing import NDArray
 
 _ADVICE = "the run was cut or its folder mixes two runs; rerun matdyn.x"
 

@@ -8,11 +8,12 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hightc.analysis.parsers.bravais import read_cell
 from hightc.analysis.parsers.errors import IncompleteOutputError, InconsistentOutputError, MissingOutputError
 from hightc.analysis.parsers.fortran import FortranFile
 from hightc.analysis.parsers.units import RYDBERG_EV, RYDBERG_MEV, THZ_MEV
-from numpy.typing import NDArray
 
 _ADVICE = "the run was cut; restart ph.x with recover=.true."
 

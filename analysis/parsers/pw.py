@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.structure import Structure
+
 from hightc.analysis.parsers.errors import IncompleteOutputError
 from hightc.analysis.parsers.units import (
     BOHR_ANGSTROM,
@@ -15,9 +19,6 @@ from hightc.analysis.parsers.units import (
     HARTREE_PER_BOHR_EV_PER_ANGSTROM,
 )
 from hightc.analysis.parsers.xml_element import XmlElement, read_xml
-from numpy.typing import NDArray
-from pymatgen.core.lattice import Lattice
-from pymatgen.core.structure import Structure
 
 _ADVICE = "pw.x was cut while writing, or is of another version; rerun pw.x"
 

@@ -7,9 +7,10 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hightc.analysis.parsers.bravais import read_cell
 from hightc.analysis.parsers.fortran import FortranFile
-from numpy.typing import NDArray
 
 _ADVICE = "the run was cut; rerun q2r.x"
 

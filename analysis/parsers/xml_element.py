@@ -7,6 +7,8 @@ from typing import NoReturn
 from xml.etree import ElementTree
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hightc.analysis.parsers.errors import (
     IncompleteOutputError,
     MissingOutputError,
@@ -14,7 +16,6 @@ from hightc.analysis.parsers.errors import (
     UnreadableNumberError,
 )
 from hightc.analysis.parsers.fortran import read_number
-from numpy.typing import NDArray
 
 
 def read_xml(path: Path, advice: str) -> XmlElement:

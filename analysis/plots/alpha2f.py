@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
 from hightc.analysis.documents import Alpha2FDocument
 from hightc.analysis.parsers.units import KELVIN_MEV, RYDBERG_EV, THZ_MEV
 from hightc.analysis.plots.style import BLUE, GREEN, ORANGE, SKY, VERMILION, figure_style, scaled_axis
 from hightc.analysis.spectral_function import document_spectrum
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 HEADROOM: Final = 1.6
 """Highest lambda shown over the highest of the trusted smearings; what lies above is marked at the edge."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from matplotlib.figure import Figure
+
 from hightc.analysis.documents import PhononDocument
 from hightc.analysis.parsers.units import THZ_MEV
 from hightc.analysis.plots.style import BLUE, VERMILION, figure_style, scaled_axis
-from matplotlib.figure import Figure
 
 NOISE: Final = 0.005
 """Share of the highest frequency below which a negative one is rounding of the acoustic modes at Gamma."""

@@ -22,6 +22,8 @@ ORANGE: Final = "#b86e00"
 VERMILION: Final = "#d55e00"
 """Okabe and Ito's palette, told apart by colour-blind readers; the orange darkened to be legible on white too."""
 
+PALETTE: Final = {"blue": BLUE, "sky": SKY, "green": GREEN, "orange": ORANGE, "vermilion": VERMILION}
+
 INK: Final = "#101418"
 """Axes and text. An inlined figure takes the colour of the text around it instead."""
 
@@ -86,8 +88,10 @@ def scaled_axis(axes: Axes, unit: float, label: str) -> None:
 def figure_svg(figure: Figure, *, prefix: str | None = None) -> str:
     """Turn a figure into an ``<svg>`` element for a page.
 
-    The element has no prolog, no date, no fonts and no rules for the page around it; its axes and text have the
-    colour of the surrounding text (``currentColor``). The same figure always gives the same element.
+    The element has no prolog, no date, no fonts and no rules for the page around it. Its axes and text have the
+    colour of the surrounding text, and the page may replace the other colours by the CSS variables
+    ``--figure-blue``, ``-sky``, ``-green``, ``-orange`` and ``-vermilion``, for example on a dark background. The
+    same figure always gives the same element.
 
     Parameters
     ----------
@@ -111,6 +115,8 @@ def figure_svg(figure: Figure, *, prefix: str | None = None) -> str:
     text = re.sub(r"\s*\n\s*", " ", text).replace("> <", "><")
     text = re.sub(r' d="[^"]*"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), text)
     text = text.replace(INK, "currentColor")
+    for name, color in PALETTE.items():
+        text = text.replace(color, f"var(--figure-{name}, {color})")
     root = 'role="img" stroke-linejoin="round" stroke-linecap="butt"'
     text = re.sub(r' width="[^"]*" height="[^"]*"', f" {root}", text, count=1)
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]

@@ -1,6 +1,7 @@
 """The table of commands: name, the fields each understands, and dispatch."""
 
 import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,7 +132,9 @@ def run(engine: Engine, cursors: Cursors, request: Request, connection: int = 0)
     except CommandError as error:
         return error.as_reply()
     except Exception as error:  # noqa: BLE001 - the boundary: it must become an error reply
-        _log.exception("command %s failed unexpectedly", context.name)
+        # The traceback without the error's message, which may hold what is in a document.
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("command %s failed with %s:\n%s", context.name, type(error).__name__, trace)
         return CommandError(
             Code.InternalError, f"{type(error).__name__} in {context.name}: see the embedded server's log"
         ).as_reply()

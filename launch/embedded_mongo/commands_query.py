@@ -4,6 +4,7 @@ from itertools import islice
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
+
 from hightc.launch.embedded_mongo.collection import Collection, Found
 from hightc.launch.embedded_mongo.commands import Context, Reply, command
 from hightc.launch.embedded_mongo.cursors import Answer

@@ -8,6 +8,7 @@ from typing import Any
 
 from bson import Int64
 from bson.raw_bson import RawBSONDocument
+
 from hightc.launch.embedded_mongo.errors import Code, CommandError
 from hightc.launch.embedded_mongo.wire import MAX_DOCUMENT_BYTES, encode
 

@@ -27,6 +27,10 @@ _WARN_AT = 0.8
 class Limit:
     """How much one embedded server takes before it refuses to insert.
 
+    Chosen by measuring on two cores: 195,000 fireworks of 0.7 kB with FireWorks' indexes take 0.5 GB of memory,
+    9 s to replay at a start and 1.2 s to scan; 1 GB of 1 MB documents takes 1 GB of memory, 2 s to replay and 4 s
+    to compact, while every client waits. The defaults keep a start, and any wait, to about 10 s.
+
     Parameters
     ----------
     documents

@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from bson import ObjectId
+
 from hightc.launch.embedded_mongo.errors import Code, CommandError
 from hightc.launch.embedded_mongo.matching import Filter, conjuncts, strict_filter
 from hightc.launch.embedded_mongo.mongomock_core import Document, keys_at, matches, values_at

@@ -102,7 +102,7 @@ class DirectoryLock:
         Whether this process has it.
     """
 
-    def __init__(self, directory: Path, patience_seconds: float = 1.0) -> None:
+    def __init__(self, directory: Path, patience_seconds: float = 0.2) -> None:
         self.held = False
         self._path = directory / LOCK_NAME
         self._patience_seconds = patience_seconds
@@ -118,7 +118,7 @@ class DirectoryLock:
             except BlockingIOError:
                 if time.monotonic() >= end:
                     break
-                time.sleep(0.05)
+                time.sleep(0.01)
             except OSError as error:
                 os.close(self._descriptor)
                 raise UnsafeLocationError(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bson import Regex
+
 from hightc.launch.embedded_mongo.errors import Code, CommandError, unsupported
 
 Filter = dict[str, Any]

@@ -11,10 +11,11 @@ from typing import Any
 
 import mongomock_ng
 from bson import Regex
-from hightc.launch.embedded_mongo.errors import Code, CommandError, unsupported
-from hightc.launch.embedded_mongo.ordering import NULL, key_of
 from mongomock_ng import aggregate, filtering
 from pymongo.errors import PyMongoError
+
+from hightc.launch.embedded_mongo.errors import Code, CommandError, unsupported
+from hightc.launch.embedded_mongo.ordering import NULL, key_of
 
 Document = dict[str, Any]
 Lookup = Callable[[str, Document], Iterable[Document]]

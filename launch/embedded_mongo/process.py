@@ -97,10 +97,11 @@ def start(
         found = holder(directory)
         if found is None and pid is None:
             pid = _spawn(directory, idle_exit_seconds, arguments)
-        elif found:
+        elif found and pid in (None, found["pid"]):
             _require_this_host(directory, found)
             if _answers(found):
                 return _uri_of(found)
+        # A child that lost the race is waited for: left alone, it could begin to serve after a later stop().
         if pid is not None and (code := _exit_code(pid)) is not None:
             pid = None
             if code != _ALREADY_SERVED:

@@ -9,6 +9,8 @@ from typing import Any
 
 from bson import ObjectId
 from bson.errors import InvalidDocument
+
+from hightc.launch.embedded_mongo.comparing import rewritten, value_at
 from hightc.launch.embedded_mongo.errors import Code, CommandError, unsupported
 from hightc.launch.embedded_mongo.matching import equalities, strict_filter
 from hightc.launch.embedded_mongo.mongomock_core import Document, apply_operators, values_at
@@ -116,7 +118,9 @@ def _apply(
         if operator in _CREATING and not (operator == "$setOnInsert" and not inserting):
             _require_passable(document, operand if operator == "$rename" else path)
         _require_sensible(operator, path, operand, document)
-    apply_operators(document, query, update, array_filters, inserting=inserting)
+    remaining = rewritten(document, update)
+    if remaining:
+        apply_operators(document, query, remaining, array_filters, inserting=inserting)
     return document
 
 
@@ -131,8 +135,10 @@ def _operations(update: Document) -> Iterator[tuple[str, str, Any]]:
     for operator, operands in update.items():
         if not operator.startswith("$"):
             raise CommandError(Code.FailedToParse, f"Unknown modifier: {operator}")
-        if operator not in _KNOWN:
+        if operator == "$mul":
             raise unsupported(f"the update operator {operator}")
+        if operator not in _KNOWN:
+            raise CommandError(Code.FailedToParse, f"Unknown modifier: {operator}")
         if not isinstance(operands, dict):
             raise CommandError(Code.FailedToParse, f"Modifiers operate on fields but {operator} has no document")
         for path, operand in operands.items():
@@ -181,24 +187,13 @@ def _require_passable(document: Document, path: str) -> None:
 
 
 def _require_sensible(operator: str, path: str, operand: Any, document: Document) -> None:
-    if operator == "$unset" and _ends_in_array(document, path):
+    parent = path.rpartition(".")[0]
+    if operator == "$unset" and parent and isinstance(value_at(document, parent), list):
         raise unsupported(f"$unset of an array element ({path})")
     if operator == "$inc":
         numbers = [operand, *values_at(path, document)]
-        if any(isinstance(number, bool) or number is None for number in numbers):
+        if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in numbers):
             raise CommandError(Code.TypeMismatch, f"Cannot apply $inc to '{path}': both values must be numbers")
-
-
-def _ends_in_array(document: Document, path: str) -> bool:
-    node: Any = document
-    for part in path.split(".")[:-1]:
-        if isinstance(node, list) and part.isdigit() and int(part) < len(node):
-            node = node[int(part)]
-        elif isinstance(node, dict) and part in node:
-            node = node[part]
-        else:
-            return False
-    return isinstance(node, list)
 
 
 def _expanded(values: Document) -> Document:

@@ -10,9 +10,10 @@ from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
-from bson.errors import InvalidBSON
+from bson.errors import InvalidBSON, InvalidDocument
 from bson.raw_bson import RawBSONDocument
-from hightc.launch.embedded_mongo.errors import WireError
+
+from hightc.launch.embedded_mongo.errors import Code, CommandError, WireError
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 MAX_MESSAGE_BYTES = 48_000_000
@@ -98,7 +99,11 @@ def read_request(connection: socket.socket) -> Request | None:
 
 def write_reply(connection: socket.socket, request: Request, reply: dict[str, Any]) -> None:
     """Send the reply to `request`, framed as the request was."""
-    body = bson.encode(reply, codec_options=CODEC)
+    try:
+        body = bson.encode(reply, codec_options=CODEC)
+    except (InvalidDocument, OverflowError) as error:
+        failure = CommandError(Code.InternalError, f"the answer is no BSON document ({type(error).__name__})")
+        body = bson.encode(failure.as_reply())
     if request.legacy:
         # responseFlags 8 is AwaitCapable, cursor 0, starting from 0, one document.
         frame = struct.pack("<iqii", 8, 0, 0, 1) + body

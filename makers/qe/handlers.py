@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from custodian.custodian import ErrorHandler
+
 from hightc.analysis.parsers.run_end import RunEnd, read_run_end
 from hightc.makers.qe.failures import (
     DISK_FULL,

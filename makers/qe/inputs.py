@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from ase import Atoms
 from ase.io.espresso import Namelist, read_fortran_namelist, write_espresso_in
+from pymatgen.core import Structure
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
 from hightc.analysis.files import write_text
 from hightc.makers.errors import RecipeError
 from hightc.makers.qe.recipe import Recipe
-from pymatgen.core import Structure
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 PREFIX = "hightc"
 OUTDIR = "./out"
@@ -22,6 +23,9 @@ FILDVSCF = "dvscf"
 FORCE_CONSTANTS = "force_constants"
 FREQUENCIES = "frequencies"
 PHONON_DOS = "phonon_dos"
+N_SIGMA = 10
+"""Widths of the double delta: q2r.x and matdyn.x of Quantum ESPRESSO 6.7 read exactly ten and stop otherwise."""
+
 KBAR_PER_GPA = 10.0
 SYMMETRY_PRECISION_ANGSTROM = 1e-3
 
@@ -152,7 +156,7 @@ def ph_input(recipe: Recipe, *, recover: bool, max_seconds: float | None) -> str
         "alpha_mix(1)": 0.7,
         "electron_phonon": "interpolated",
         "el_ph_sigma": recipe.sigma_step_ry,
-        "el_ph_nsigma": recipe.n_sigma,
+        "el_ph_nsigma": N_SIGMA,
         "recover": recover,
     }
     if max_seconds is not None:

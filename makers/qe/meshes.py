@@ -6,8 +6,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from hightc.makers.errors import RecipeError
 from pymatgen.core import Lattice
+
+from hightc.makers.errors import RecipeError
 
 Mesh = tuple[int, int, int]
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from pymatgen.core import Element
+
 from hightc.analysis.documents.base import Pseudopotential
 from hightc.makers.errors import PseudopotentialError
-from pymatgen.core import Element
 
 DEBIAN_DIRECTORY = Path("/usr/share/espresso/pseudo")
 """Where Debian's package quantum-espresso-data puts its pseudopotentials."""

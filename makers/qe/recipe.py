@@ -7,11 +7,12 @@ from importlib.resources import files
 from typing import Any, Literal
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pymatgen.core import Structure
+
 from hightc.analysis.documents.base import JobArgument, Pseudopotential
 from hightc.makers.errors import RecipeError
 from hightc.makers.qe.meshes import Mesh, Meshes, commensurate_meshes, require_commensurate
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pymatgen.core import Structure
 
 PROTOCOL_NAMES = ("draft", "screen", "precise")
 Smearing = Literal["marzari-vanderbilt", "methfessel-paxton", "gaussian", "fermi-dirac"]
@@ -28,8 +29,7 @@ class Protocol(BaseModel):
     dense_factor: int = Field(ge=1, description="Dense k mesh over k mesh.")
     smearing: Smearing
     degauss_ry: float = Field(gt=0, description="Smearing of the occupations in Ry.")
-    sigma_step_ry: float = Field(gt=0, description="Step of the double-delta width in Ry.")
-    n_sigma: int = Field(ge=1, description="Number of widths.")
+    sigma_step_ry: float = Field(gt=0, description="Step of the ten double-delta widths in Ry.")
     tr2_ph: float = Field(gt=0, description="Threshold of the self-consistent response.")
     scf_threshold_ry_per_atom: float = Field(gt=0, description="Threshold of self-consistency in Ry per atom.")
     ecutwfc_ry: float = Field(gt=0, description="Cutoff in Ry where the pseudopotentials do not suggest one.")
@@ -75,8 +75,7 @@ class Recipe(JobArgument):
     q_mesh: Mesh = Field(description="Gamma-centred q mesh.")
     smearing: Smearing
     degauss_ry: float = Field(gt=0, description="Smearing of the occupations in Ry.")
-    sigma_step_ry: float = Field(gt=0, description="Step of the double-delta width in Ry.")
-    n_sigma: int = Field(ge=1, description="Number of widths.")
+    sigma_step_ry: float = Field(gt=0, description="Step of the ten double-delta widths in Ry.")
     tr2_ph: float = Field(gt=0, description="Threshold of the self-consistent response.")
     scf_threshold_ry: float = Field(gt=0, description="Threshold of self-consistency in Ry per cell.")
     interpolation_mesh: Mesh = Field(description="Mesh of matdyn.x.")

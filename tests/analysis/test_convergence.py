@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hightc.analysis.convergence import find_plateau
-from hightc.analysis.parsers.matdyn import read_lambda
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hightc.analysis.convergence import find_plateau
+from hightc.analysis.parsers.matdyn import read_lambda
 
 QE = Path(__file__).parents[1] / "data" / "qe"
 STEPS = np.arange(1, 11) * 0.005

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hightc.analysis.coupling import direct_q_sum
 from hightc.analysis.parsers.matdyn import read_lambda
 from hightc.analysis.parsers.ph import QPoint, QPointCoupling, read_dynamical_matrices, read_elph

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hightc.analysis.parsers.matdyn import PhononFrequencies, read_frequencies
 from hightc.analysis.parsers.ph import QPoint, read_dynamical_matrices
 from hightc.analysis.parsers.units import PER_CM_MEV, THZ_MEV

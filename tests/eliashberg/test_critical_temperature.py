@@ -4,13 +4,14 @@ import importlib
 
 import numpy as np
 import pytest
-from hightc.eliashberg import Alpha2F, ConvergenceError, CoupledModes, ParameterError, TcStatus, critical_temperature
-from hightc.eliashberg.constants import KB_MEV_PER_K
-from hightc.eliashberg.critical_temperature import TOLERANCE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.linalg import eigvalsh, hankel, toeplitz
+
+from hightc.eliashberg import Alpha2F, ConvergenceError, CoupledModes, ParameterError, TcStatus, critical_temperature
+from hightc.eliashberg.constants import KB_MEV_PER_K
+from hightc.eliashberg.critical_temperature import TOLERANCE
 
 # The package's attribute of this name is the function.
 MODULE = importlib.import_module("hightc.eliashberg.critical_temperature")

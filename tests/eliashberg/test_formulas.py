@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hightc.eliashberg import Alpha2F, CoupledModes, ParameterError, TcStatus, formulas
-from hightc.eliashberg.constants import KB_MEV_PER_K
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hightc.eliashberg import Alpha2F, CoupledModes, ParameterError, TcStatus, formulas
+from hightc.eliashberg.constants import KB_MEV_PER_K
 
 ROUNDING = 1e-12
 MATERIALS = np.genfromtxt(

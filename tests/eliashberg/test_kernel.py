@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.special import digamma
+
 from hightc.eliashberg import CoupledModes
 from hightc.eliashberg.kernel import (
     SymmetricConvolution,
@@ -10,7 +12,6 @@ from hightc.eliashberg.kernel import (
     expansion,
     phonon_kernel,
 )
-from scipy.special import digamma
 
 MODES = CoupledModes([0.2, 0.7, 1.0], [0.5, 0.4, 0.9])
 TEMPERATURE = 0.01

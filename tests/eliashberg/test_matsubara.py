@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import scipy
+from scipy.linalg import eigvalsh, hankel, toeplitz
+
 from hightc.eliashberg import ConvergenceError, CoupledModes, matsubara
 from hightc.eliashberg.kernel import phonon_kernel
 from hightc.eliashberg.matsubara import (
@@ -12,7 +14,6 @@ from hightc.eliashberg.matsubara import (
     largest_eigenpair_lanczos,
     superconducts_at_zero_temperature,
 )
-from scipy.linalg import eigvalsh, hankel, toeplitz
 
 EINSTEIN = CoupledModes([1.0], [1.0])
 TWO_MODES = CoupledModes([0.2, 1.0], [0.5, 0.7])

@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hightc.eliashberg import CoupledModes, SpectrumError
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from hightc.eliashberg import CoupledModes, SpectrumError
 
 # Rounding of a dozen operations on normal numbers.
 ROUNDING = 1e-12

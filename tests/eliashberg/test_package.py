@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from hightc import eliashberg
 from hightc.eliashberg import CoupledModes, EliashbergError, TcSolution, TcStatus
 from hightc.eliashberg.constants import KB_MEV_PER_K

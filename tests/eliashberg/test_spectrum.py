@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hightc.eliashberg import Alpha2F, NegativeSpectrumWarning, ParameterError, SpectrumError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hightc.eliashberg import Alpha2F, NegativeSpectrumWarning, ParameterError, SpectrumError
 
 ROUNDING = 1e-12
 

@@ -23,7 +23,9 @@ def test_mongomock_is_of_the_major_version_that_was_read():
 
 def test_the_matcher_looks_its_operators_up_in_a_table_of_its_own():
     matcher = filtering._Filterer()
-    assert {"$eq", "$in", "$size", "$gt", "$regex", "$elemMatch", "$exists", "$type"} <= set(matcher._operator_map), CHANGED
+    assert {"$eq", "$in", "$size", "$gt", "$regex", "$elemMatch", "$exists", "$type"} <= set(matcher._operator_map), (
+        CHANGED
+    )
     seen = []
     matcher._operator_map["$eq"] = lambda found, wanted: seen.append((found, wanted)) or True
     assert matcher.apply({"a.b": {"$eq": 3}}, {"a": {"b": 5}}), CHANGED

@@ -11,14 +11,14 @@ from bson import Int64, ObjectId
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hightc.launch.embedded_mongo.cursors import Cursors
+from hightc.launch.embedded_mongo import commands_admin, commands_query, commands_write
 from hightc.launch.embedded_mongo.commands import run
+from hightc.launch.embedded_mongo.cursors import Cursors
 from hightc.launch.embedded_mongo.engine import Engine
 from hightc.launch.embedded_mongo.errors import JournalCorruptError, JournalWriteError
 from hightc.launch.embedded_mongo.indexes import IndexSpecification
 from hightc.launch.embedded_mongo.journal import PREAMBLE, Journal, frame
 from hightc.launch.embedded_mongo.wire import Request, decode
-from hightc.launch.embedded_mongo import commands_admin, commands_query, commands_write
 
 COMMANDS = (commands_admin, commands_query, commands_write)
 HEADER_BYTES = 16
@@ -99,7 +99,7 @@ def test_every_damaged_byte_before_the_last_record_is_refused(tmp_path):
         damaged = bytearray(whole)
         damaged[position] ^= 0x40
         path.write_bytes(damaged)
-        with pytest.raises(JournalCorruptError, match="offset .*expected .*found .*truncate -s") as raised:
+        with pytest.raises(JournalCorruptError, match=r"offset .*expected .*found .*truncate -s") as raised:
             replayed(tmp_path)
         assert str(path) in str(raised.value)
         assert path.read_bytes() == damaged, "a refused journal is left as it is"
@@ -240,11 +240,25 @@ scalars = st.one_of(st.integers(-3, 3), st.sampled_from(["x", "y", None, True, 1
 ids = st.integers(0, 6)
 commands = st.one_of(
     st.builds(lambda i, v: {"insert": "c", "documents": [{"_id": i, "a": v}]}, ids, scalars),
-    st.builds(lambda i, v: {"update": "c", "updates": [{"q": {"_id": i}, "u": {"$set": {"a": v}}, "upsert": True}]}, ids, scalars),
-    st.builds(lambda v, w: {"update": "c", "updates": [{"q": {"a": v}, "u": {"$set": {"b": w}}, "multi": True}]}, scalars, scalars),
+    st.builds(
+        lambda i, v: {"update": "c", "updates": [{"q": {"_id": i}, "u": {"$set": {"a": v}}, "upsert": True}]},
+        ids,
+        scalars,
+    ),
+    st.builds(
+        lambda v, w: {"update": "c", "updates": [{"q": {"a": v}, "u": {"$set": {"b": w}}, "multi": True}]},
+        scalars,
+        scalars,
+    ),
     st.builds(lambda v: {"delete": "c", "deletes": [{"q": {"a": v}, "limit": 0}]}, scalars),
-    st.builds(lambda v: {"findAndModify": "c", "query": {"a": v}, "update": {"$push": {"l": v}}, "upsert": True}, scalars),
-    st.builds(lambda p, u: {"createIndexes": "c", "indexes": [{"key": {p: 1}, "name": f"{p}{u}", "unique": u}]}, st.sampled_from(["a", "b"]), st.booleans()),
+    st.builds(
+        lambda v: {"findAndModify": "c", "query": {"a": v}, "update": {"$push": {"l": v}}, "upsert": True}, scalars
+    ),
+    st.builds(
+        lambda p, u: {"createIndexes": "c", "indexes": [{"key": {p: 1}, "name": f"{p}{u}", "unique": u}]},
+        st.sampled_from(["a", "b"]),
+        st.booleans(),
+    ),
     st.just({"dropIndexes": "c", "index": "*"}),
     st.just({"drop": "c"}),
     st.just({"renameCollection": "d.c", "to": "d.c2", "dropTarget": True}),

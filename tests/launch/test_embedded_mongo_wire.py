@@ -178,4 +178,6 @@ def test_a_fault_of_the_server_becomes_an_error_reply_without_contents(connect, 
         reply = ask(connection, {"killCursors": "c", "cursors": "secret", "$db": "d"})
     assert (reply["ok"], reply["code"]) == (0.0, 1)
     assert "secret" not in reply["errmsg"]
+    assert "ValueError" in caplog.text
+    assert "secret" not in caplog.text
     assert ask(connection, {"ping": 1})["ok"] == 1.0

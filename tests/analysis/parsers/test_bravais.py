@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hightc.analysis.parsers.bravais import read_cell, tabulate_lattice
 from hightc.analysis.parsers.errors import ParseError
 from hightc.analysis.parsers.fortran import FortranFile

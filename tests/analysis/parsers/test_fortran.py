@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+
 from hightc.analysis.parsers.errors import IncompleteOutputError, MissingOutputError, ParseError, UnreadableNumberError
 from hightc.analysis.parsers.fortran import FortranFile, read_number
 

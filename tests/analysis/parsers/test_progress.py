@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from hightc.analysis.parsers.progress import read_progress
 
 QE = Path(__file__).parents[2] / "data" / "qe"

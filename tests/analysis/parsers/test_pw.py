@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hightc.analysis.parsers.errors import IncompleteOutputError, MissingOutputError, ParseError, UnreadableNumberError
 from hightc.analysis.parsers.pw import band_gap_ev, read_pw_xml
 from hightc.analysis.parsers.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV

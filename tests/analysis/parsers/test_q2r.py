@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hightc.analysis.parsers.errors import IncompleteOutputError, ParseError
 from hightc.analysis.parsers.ph import read_dynamical_matrices
 from hightc.analysis.parsers.q2r import read_force_constants

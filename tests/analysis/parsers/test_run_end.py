@@ -4,6 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
 from hightc.analysis.parsers.errors import MissingOutputError
 from hightc.analysis.parsers.run_end import read_run_end
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pymatgen.core.structure import Structure
+
 from hightc.analysis.parsers.errors import ParseError
 from hightc.analysis.parsers.matdyn import read_a2f_dos, read_frequencies, read_lambda, read_phonon_dos
 from hightc.analysis.parsers.ph import read_dynamical_matrices, read_elph, read_ph_out
 from hightc.analysis.parsers.pw import read_pw_xml
 from hightc.analysis.parsers.q2r import read_force_constants
 from hightc.analysis.parsers.run_end import read_run_end
-from pymatgen.core.structure import Structure
 
 QE = Path(__file__).parents[2] / "data" / "qe"
 CUTS = 20

@@ -1,6 +1,7 @@
 """Conversion factors against those of Quantum ESPRESSO 6.7, Modules/constants.f90."""
 
 import pytest
+
 from hightc.analysis.parsers import units
 
 
