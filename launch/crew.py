@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hightc.launch.dispatch import Submission, recover_interrupted, worker_lock, worker_name
+from hightc.launch.dispatch import (
+    Submission,
+    fail_step,
+    lost_steps,
+    recover_interrupted,
+    worker_lock,
+    worker_name,
+)
 from hightc.launch.errors import LaunchError
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
 
 MAX_RESTARTS = 3
+"""How often a step is taken up again whose worker was killed, and how often workers that fail by themselves are replaced."""
+
+LOG_TAIL_LINES = 3
+LOG_LINE_CHARACTERS = 200
 SETTLE_SECONDS = 1.0
 """Longer than any moment in which a living worker holds a firework without a launch, or a workflow's lock."""
 
@@ -62,6 +76,8 @@ class Crew:
         Folder of the campaign; each worker logs into ``workers/``.
     settings
         Settings of this machine.
+    fault
+        How the worker that died last did so; None if none has.
     """
 
     campaign: str
@@ -70,7 +86,8 @@ class Crew:
     directory: Path
     settings: Settings
     _workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
-    _restarts: int = 0
+    fault: str | None = None
+    _deaths: Counter[int | None] = field(default_factory=Counter)
 
     def require_alone(self) -> None:
         """Refuse to start while workers of an earlier run live.
@@ -106,7 +123,8 @@ class Crew:
                 continue
             del self._workers[number]
             if code != 0:
-                self._replace(number)
+                _kill_group(process.pid)
+                self._replace(number, code)
         return bool(self._workers)
 
     def dismiss(self) -> None:
@@ -115,14 +133,35 @@ class Crew:
             process.terminate()
         for process in self._workers.values():
             process.wait()
+            _kill_group(process.pid)
         self._workers.clear()
 
-    def _replace(self, number: int) -> None:
+    def _replace(self, number: int, code: int) -> None:
+        """Start a worker anew, unless workers fail by themselves; a step that gets every worker killed fails."""
         time.sleep(SETTLE_SECONDS)
-        if self._restarts < MAX_RESTARTS:
-            self._restarts += 1
-            recover_interrupted(self.submissions, self.database, dead_worker=worker_name(number))
+        worker = worker_name(number)
+        lost = lost_steps(self.submissions, self.database, dead_worker=worker)
+        causes: list[int | None] = [*lost] if code < 0 and lost else [None]
+        self._deaths.update(causes)
+        self.fault = self._describe(number, code, max(self._deaths[cause] for cause in causes))
+        for fw_id in lost:
+            if self._deaths[fw_id] > MAX_RESTARTS:
+                fail_step(fw_id, self.database, self.fault)
+        recover_interrupted(self.submissions, self.database, dead_worker=worker)
+        if self._deaths[None] <= MAX_RESTARTS:
             self._start(number)
+
+    def _describe(self, number: int, code: int, deaths: int) -> str:
+        log = self._log(number)
+        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+        said = " | ".join(line[:LOG_LINE_CHARACTERS] for line in [line for line in lines if line][-LOG_TAIL_LINES:])
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        memory = " (the kernel does so when memory runs out)" if code == -signal.SIGKILL else ""
+        said = said.replace(self.database.uri, self.database.address)
+        return f"worker {number} {how}{memory}, {deaths} times in all; its log {log} ends: {said or '(empty)'}"
+
+    def _log(self, number: int) -> Path:
+        return self.directory / "workers" / f"worker-{number}.log"
 
     def _count(self) -> int:
         return worker_count(self.settings, len(self.submissions))
@@ -148,8 +187,7 @@ class Crew:
         command += ["--number", str(number)]
         setpriv = shutil.which("setpriv")
         prefix = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
-        log = self.directory / "workers" / f"worker-{number}.log"
-        with log.open("ab") as stream:
+        with self._log(number).open("ab") as stream:
             self._workers[number] = subprocess.Popen(
                 [*prefix, *command],
                 env=environment,
@@ -158,3 +196,9 @@ class Crew:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+
+def _kill_group(pid: int) -> None:
+    """Kill what a worker that is gone has left running: it led a session of its own."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

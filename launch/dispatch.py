@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from fireworks import Workflow
+from fireworks import FWAction, Workflow
 from jobflow import JobConfig
 from jobflow.managers.fireworks import flow_to_workflow
 
@@ -177,22 +177,58 @@ def recover_interrupted(
         Fireworks that will run again.
     """
     launchpad = database.launchpad
-    states = ["RUNNING", "RESERVED"] if dead_worker else ["RUNNING", "RESERVED", "FIZZLED"]
     recovered: list[int] = []
     for submission in submissions:
-        ids = list(submission.fw_ids)
-        stuck = [
-            firework
-            for firework in launchpad.fireworks.find(
-                {"fw_id": {"$in": ids}, "state": {"$in": states}}, {"fw_id": 1, "state": 1, "launches": 1}
-            )
-            if _is_lost(launchpad, firework, dead_worker)
-        ]
-        if stuck or dead_worker is None:
-            launchpad.workflows.update_many({"nodes": {"$in": ids}}, {"$unset": {"locked": True}})
-        ordered = sorted(stuck, key=lambda found: int(found["fw_id"]))
-        recovered += [int(firework["fw_id"]) for firework in ordered if _make_ready(launchpad, firework)]
+        lost = _lost_fireworks(submission, launchpad, dead_worker)
+        if lost or dead_worker is None:
+            launchpad.workflows.update_many({"nodes": {"$in": list(submission.fw_ids)}}, {"$unset": {"locked": True}})
+        recovered += [int(firework["fw_id"]) for firework in lost if _make_ready(launchpad, firework)]
     return recovered
+
+
+def lost_steps(submissions: Iterable[Submission], database: Database, *, dead_worker: str) -> list[int]:
+    """Fireworks that a worker was running when it died.
+
+    Parameters
+    ----------
+    submissions
+        The campaign's materials.
+    database
+        The database.
+    dead_worker
+        Name of the worker.
+    """
+    launchpad = database.launchpad
+    lost = [firework for entry in submissions for firework in _lost_fireworks(entry, launchpad, dead_worker)]
+    return [int(firework["fw_id"]) for firework in lost if firework["launches"]]
+
+
+def fail_step(fw_id: int, database: Database, reason: str) -> None:
+    """Let a step fail whose worker cannot say why, because it was killed.
+
+    Parameters
+    ----------
+    fw_id
+        A firework that has a launch.
+    database
+        The database.
+    reason
+        What is stored in the place of a traceback.
+    """
+    launchpad = database.launchpad
+    firework = launchpad.fireworks.find_one({"fw_id": fw_id}, {"launches": 1})
+    launchpad.workflows.update_many({"nodes": fw_id}, {"$unset": {"locked": True}})
+    action = FWAction(stored_data={"_exception": {"_stacktrace": reason, "_details": None}}, exit=True)
+    launchpad.complete_launch(firework["launches"][-1], action, "FIZZLED")
+
+
+def _lost_fireworks(submission: Submission, launchpad: Any, dead_worker: str | None) -> list[dict[str, Any]]:
+    """Fireworks of a material that nobody will finish, in order."""
+    states = ["RUNNING", "RESERVED"] if dead_worker else ["RUNNING", "RESERVED", "FIZZLED"]
+    query = {"fw_id": {"$in": list(submission.fw_ids)}, "state": {"$in": states}}
+    found = launchpad.fireworks.find(query, {"fw_id": 1, "state": 1, "launches": 1})
+    lost = [firework for firework in found if _is_lost(launchpad, firework, dead_worker)]
+    return sorted(lost, key=lambda firework: int(firework["fw_id"]))
 
 
 def _is_lost(launchpad: Any, firework: Mapping[str, Any], dead_worker: str | None) -> bool:

@@ -12,7 +12,9 @@ from hightc.analysis.documents import DOCUMENTS, Alpha2FDocument, Document, Gate
 from hightc.launch.dispatch import ACTIVE, Submission
 from hightc.launch.store import OUTPUTS, Database
 
-EXCEPTION_LINE = re.compile(r"^[\w.]+: (.+)", re.DOTALL)
+TRACEBACK = "Traceback (most recent call last):"
+OWN_ERROR = re.compile(r"^hightc\.[\w.]+: ")
+MODULE_OF_ERROR = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 
 
 class Outcome(StrEnum):
@@ -62,6 +64,8 @@ class MaterialResult:
         The verdict that stopped it; None if none did.
     failure
         The failure that stopped it; None if none did.
+    fault
+        What is known of the workers, where they left it unfinished.
     """
 
     submission: Submission
@@ -69,6 +73,7 @@ class MaterialResult:
     documents: Mapping[str, tuple[Document, ...]]
     gate: Gate | None
     failure: StepFailure | None
+    fault: str | None = None
 
     @property
     def label(self) -> str:
@@ -100,10 +105,12 @@ class MaterialResult:
             return self.gate.message
         if self.failure is not None:
             return f"{self.failure.step}: {self.failure.reason}"
-        return None if self.outcome is Outcome.ANSWERED else "not finished: run the campaign again"
+        return None if self.outcome is Outcome.ANSWERED else f"not finished: {self.fault or 'run the campaign again'}"
 
 
-def collect_results(submissions: Iterable[Submission], database: Database) -> tuple[MaterialResult, ...]:
+def collect_results(
+    submissions: Iterable[Submission], database: Database, *, fault: str | None = None
+) -> tuple[MaterialResult, ...]:
     """Read what became of each material of a campaign.
 
     Parameters
@@ -112,11 +119,13 @@ def collect_results(submissions: Iterable[Submission], database: Database) -> tu
         The campaign's materials.
     database
         The database.
+    fault
+        How workers died, for what they left without a reason; None if none did.
     """
-    return tuple(_collect(submission, database) for submission in submissions)
+    return tuple(_collect(submission, database, fault) for submission in submissions)
 
 
-def _collect(submission: Submission, database: Database) -> MaterialResult:
+def _collect(submission: Submission, database: Database, fault: str | None) -> MaterialResult:
     fireworks = list(
         database.launchpad.fireworks.find(
             {"fw_id": {"$in": list(submission.fw_ids)}},
@@ -136,7 +145,7 @@ def _collect(submission: Submission, database: Database) -> MaterialResult:
         None,
     )
     failed = next((found for found in sorted(fireworks, key=_id) if found["state"] == "FIZZLED"), None)
-    failure = _failure(failed, database) if failed else None
+    failure = _failure(failed, database, fault) if failed else None
     if "tc" in documents:
         outcome = Outcome.ANSWERED
     elif gate is not None:
@@ -145,14 +154,14 @@ def _collect(submission: Submission, database: Database) -> MaterialResult:
         outcome = Outcome.FAILED
     else:
         outcome = Outcome.UNFINISHED
-    return MaterialResult(submission, outcome, documents, gate, failure)
+    return MaterialResult(submission, outcome, documents, gate, failure, fault)
 
 
 def _id(firework: Mapping[str, Any]) -> int:
     return int(firework["fw_id"])
 
 
-def _failure(firework: Mapping[str, Any], database: Database) -> StepFailure:
+def _failure(firework: Mapping[str, Any], database: Database, fault: str | None) -> StepFailure:
     launches = firework.get("launches") or []
     launch = database.launchpad.launches.find_one({"launch_id": launches[-1]}) if launches else None
     stored = ((launch or {}).get("action") or {}).get("stored_data") or {}
@@ -160,22 +169,22 @@ def _failure(firework: Mapping[str, Any], database: Database) -> StepFailure:
     return StepFailure(
         step=str(firework["name"]),
         fw_id=_id(firework),
-        reason=error_message(trace) or "the worker died without a word: see its log",
+        reason=error_message(trace) or fault or "no reason was stored: see the logs in workers/ of the campaign's folder",
         directory=str((launch or {}).get("launch_dir", "")),
     )
 
 
 def error_message(trace: str) -> str:
-    """Message of the last exception of a traceback, without its class.
+    """Message of the last exception of a traceback; the class is named unless the error is one of hightc's own.
 
     Parameters
     ----------
     trace
-        A formatted traceback; empty if there is none.
+        A formatted traceback, or a reason without one; empty if there is none.
     """
-    lines = trace.splitlines()
-    start = next((index for index in range(len(lines) - 1, -1, -1) if EXCEPTION_LINE.match(lines[index])), None)
-    if start is None:
-        return lines[-1] if lines else ""
-    match = EXCEPTION_LINE.match("\n".join(lines[start:]))
-    return match.group(1).strip() if match else lines[start]
+    lines = trace.strip().splitlines()
+    start = max((index for index, line in enumerate(lines) if line.endswith(TRACEBACK)), default=-1)
+    # frames are indented, the exception is not
+    end = next((index for index in range(start + 1, len(lines)) if not lines[index].startswith(" ")), 0)
+    message = "\n".join(lines[end:])
+    return OWN_ERROR.sub("", message) if OWN_ERROR.match(message) else MODULE_OF_ERROR.sub("", message)

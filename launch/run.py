@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from pymongo.errors import PyMongoError
 from rich.console import Console
 
 from hightc.launch.campaign import Campaign, read_campaign
 from hightc.launch.crew import Crew
 from hightc.launch.dispatch import Submission, hold_campaign, recover_interrupted, submit
+from hightc.launch.errors import DatabaseError, LaunchError
 from hightc.launch.monitor import ProgressDisplay, clock, is_active, read_campaign_progress
 from hightc.launch.report import write_report
 from hightc.launch.report_table import result_table
@@ -64,15 +66,16 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
     campaign = read_campaign(path, settings)
     directory = (settings.work_directory / campaign.name).absolute()
     _require_programs(settings)
-    directory.mkdir(parents=True, exist_ok=True)
+    _make_directory(directory)
     require_free_space(directory, settings.scratch_minimum_gb)
     database = open_database(settings)
     database.prepare()
     with hold_campaign(directory):
         submissions = submit(campaign, database, directory)
         _announce(console, campaign, submissions, database, directory)
-        _compute(Crew(campaign.name, submissions, database, directory, settings), database, console)
-        results = collect_results(submissions, database)
+        crew = Crew(campaign.name, submissions, database, directory, settings)
+        _compute(crew, database, console)
+        results = collect_results(submissions, database, fault=crew.fault)
     elapsed = time.monotonic() - started
     report = directory / "report.html"
     write_report(
@@ -109,6 +112,14 @@ def package_versions() -> dict[str, str]:
 def _require_programs(settings: Settings) -> None:
     for program in PROGRAMS:
         program_command(program, settings)
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"folder {directory} cannot be made ({error.strerror}): set HIGHTC_WORK_DIRECTORY to a folder of your own"
+        raise LaunchError(msg) from None
 
 
 def _announce(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,10 @@ BLOB_STORE = "data"
 """Name of the additional store that jobs put large arrays into."""
 
 SERVER_TIMEOUT_MS = 5000
+STALE_LOCK_SECONDS = 10.0
+"""A worker holds the lock of a workflow for milliseconds; held for so long, it was left by one that is gone."""
+
+LOCK_POLL_SECONDS = 0.1
 
 OUTPUT_INDEXES: tuple[tuple[str, ...], ...] = (
     ("uuid",),
@@ -41,6 +46,23 @@ OUTPUT_INDEXES: tuple[tuple[str, ...], ...] = (
 
 WORKFLOW_INDEXES = ("metadata.campaign", "metadata.key")
 FIREWORK_INDEXES = ("spec.campaign",)
+
+
+class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
+    """FireWorks' LaunchPad, except that it breaks a lock that a dead worker left.
+
+    FireWorks waits five minutes for it, and then leaves the firework RUNNING for ever.
+    """
+
+    def _refresh_wf(self, fw_id: int) -> None:
+        locked = {"nodes": fw_id, "locked": {"$exists": True}}
+        end = time.monotonic() + STALE_LOCK_SECONDS
+        while self.workflows.count_documents(locked):
+            if time.monotonic() > end:
+                self.workflows.update_one(locked, {"$unset": {"locked": True}})
+                break
+            time.sleep(LOCK_POLL_SECONDS)
+        super()._refresh_wf(fw_id)
 
 
 @dataclass(frozen=True)
@@ -82,7 +104,13 @@ class Database:
     @cached_property
     def launchpad(self) -> LaunchPad:
         """FireWorks' LaunchPad on this database."""
-        return LaunchPad(host=self.uri, name=self.name, uri_mode=True, strm_lvl="WARNING")
+        return CampaignLaunchPad(
+            host=self.uri,
+            name=self.name,
+            uri_mode=True,
+            strm_lvl="WARNING",
+            mongoclient_kwargs={"serverSelectionTimeoutMS": SERVER_TIMEOUT_MS},
+        )
 
     def job_store(self) -> JobStore:
         """Where jobflow keeps documents and, beside them, large arrays."""
@@ -92,7 +120,23 @@ class Database:
         )
 
     def prepare(self) -> None:
-        """Make the counters and indexes that FireWorks and the queries need; what exists stays."""
+        """Make the counters and indexes that FireWorks and the queries need; what exists stays.
+
+        Raises
+        ------
+        DatabaseError
+            If this user may not.
+        """
+        try:
+            self._prepare()
+        except OperationFailure as error:
+            msg = (
+                f"MongoDB at {self.address} refused to make counters and indexes ({error.code}): "
+                f"give the user of HIGHTC_MONGO_URI the role readWrite on database {self.name}"
+            )
+            raise DatabaseError(msg) from None
+
+    def _prepare(self) -> None:
         launchpad = self.launchpad
         counters = launchpad.fw_id_assigner
         if counters.count_documents({}) == 0:
@@ -124,6 +168,12 @@ def open_database(settings: Settings) -> Database:
             uri = embedded_mongo.start(settings.data_directory / "mongo")
         except embedded_mongo.EmbeddedMongoError as error:
             raise DatabaseError(str(error)) from None
+        except OSError as error:
+            msg = (
+                f"embedded database: {settings.data_directory / 'mongo'} cannot be made or used ({error.strerror}): "
+                "set HIGHTC_DATA_DIRECTORY to a folder of your own"
+            )
+            raise DatabaseError(msg) from None
         return Database(uri=uri, name=DEFAULT_DATABASE, embedded=True)
     uri = settings.mongo_uri.get_secret_value()
     advice = "check HIGHTC_MONGO_URI and that the server runs, or unset it to use the embedded server"
@@ -131,8 +181,11 @@ def open_database(settings: Settings) -> Database:
         name = parse_uri(uri)["database"] or DEFAULT_DATABASE
         database = Database(uri=uri, name=name, embedded="%2F" in uri)
         database.client.admin.command("ping")
-    except (InvalidURI, ConfigurationError, ValueError):
+    except (InvalidURI, ValueError):
         msg = f"HIGHTC_MONGO_URI is not a MongoDB URI: expected mongodb://host:27017/hightc: {advice}"
+        raise DatabaseError(msg) from None
+    except ConfigurationError:
+        msg = f"HIGHTC_MONGO_URI cannot be used: a host that is not in the DNS, or a wrong option: {advice}"
         raise DatabaseError(msg) from None
     except OperationFailure as error:
         msg = f"MongoDB at {database.address} refused the login ({error.code}): {advice}"

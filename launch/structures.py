@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,12 +61,16 @@ def structure_from_prototype(words: str, *, where: str) -> Structure:
     except ValueError:
         lengths = []
     allowed = (1, 2) if name in HEXAGONAL else (1,)
-    if len(elements) != len(positions) or len(lengths) not in allowed or min(lengths) <= 0:
+    if len(elements) != len(positions) or len(lengths) not in allowed or not all(_is_length(a) for a in lengths):
         example = f"{name} {' '.join(['Nb', 'N'][: len(positions)])} 4.0" + (" 6.5" if name in HEXAGONAL else "")
         msg = f"{where}: prototype: expected a line like {example!r} (Angstrom), found {words!r}"
         raise CampaignError(msg)
     lattice = _prototype_lattice(name, lengths)
     return Structure.from_spacegroup(group, lattice, elements, positions)
+
+
+def _is_length(number: float) -> bool:
+    return math.isfinite(number) and number > 0
 
 
 def _prototype_lattice(name: str, lengths: list[float]) -> Lattice:
@@ -111,7 +116,7 @@ def structure_from_file(path: Path, *, where: str) -> Structure:
         If the file is missing, cannot be read, or is disordered.
     """
     if not path.is_file():
-        msg = f"{where}: no structure file {path}"
+        msg = f"{where}: no structure file {path}: expected a file, its name relative to the campaign file"
         raise CampaignError(msg)
     try:
         with warnings.catch_warnings():

@@ -19,6 +19,7 @@ from hightc.analysis.documents import (
     StoredArray,
     StructureDocument,
 )
+from hightc.analysis.files import write_text
 from hightc.analysis.parsers.matdyn import read_a2f_dos, read_frequencies, read_lambda, read_phonon_dos
 from hightc.analysis.parsers.ph import read_dynamical_matrices, read_elph
 from hightc.analysis.parsers.q2r import read_force_constants
@@ -27,7 +28,7 @@ from hightc.analysis.stability import find_imaginary_modes
 from hightc.makers.base import QEMaker, clean_stop_seconds, combined_digest, correction_warnings
 from hightc.makers.execution import run_program
 from hightc.makers.gates import respond, stability_gate
-from hightc.makers.qe.handlers import discard_phonon_restart, matdyn_handlers, ph_handlers
+from hightc.makers.qe.handlers import matdyn_handlers, ph_handlers
 from hightc.makers.qe.inputs import (
     FILDYN,
     FORCE_CONSTANTS,
@@ -40,11 +41,11 @@ from hightc.makers.qe.inputs import (
     ph_input,
     q2r_input,
 )
+from hightc.makers.qe.phonon_restart import discard_phonons, first_unfinished_q
 from hightc.makers.scf import DOUBLE_DELTA_WEIGHTS
 from hightc.makers.staging import stage
 
 IDENTITY = {"campaign", "material", "formula", "elements"}
-PHONON_STATE = Path(OUTDIR) / "_ph0" / f"{PREFIX}.phsave"
 INPUT_DIGEST = "ph.sha256"
 
 
@@ -56,7 +57,7 @@ class CouplingMaker(QEMaker):
 
     @job(output_schema=CouplingDocument)
     def make(self, scf: ScfDocument) -> Response[Any]:
-        """Run ph.x, continuing an interrupted run of the same input in this folder.
+        """Run ph.x, from the first unfinished q point of an interrupted run of the same input in this folder.
 
         Parameters
         ----------
@@ -68,7 +69,8 @@ class CouplingMaker(QEMaker):
             scf.provenance.directory,
             [f"{OUTDIR}/{PREFIX}.save", f"{OUTDIR}/{PREFIX}.xml", DOUBLE_DELTA_WEIGHTS],
         )
-        text = ph_input(self.recipe, recover=_can_recover(self, scf), max_seconds=clean_stop_seconds(settings))
+        first_q = _first_unfinished_q(self, scf)
+        text = ph_input(self.recipe, first_q=first_q, max_seconds=clean_stop_seconds(settings))
         run = run_program("ph", input_text=text, handlers=ph_handlers("ph"), settings=settings)
         here = Path.cwd()
         mesh = read_dynamical_matrices(here, FILDYN)
@@ -100,16 +102,15 @@ class CouplingMaker(QEMaker):
         return respond(document)
 
 
-def _can_recover(maker: CouplingMaker, scf: ScfDocument) -> bool:
-    """Whether an interrupted run of the same input lies here; what belongs to another input is removed."""
-    digest = combined_digest([ph_input(maker.recipe, recover=False, max_seconds=None), scf.provenance.input_sha256])
+def _first_unfinished_q(maker: CouplingMaker, scf: ScfDocument) -> int:
+    """First q point to compute: 1 unless an interrupted run of the same input lies here."""
+    digest = combined_digest([ph_input(maker.recipe), scf.provenance.input_sha256])
     marker = Path(INPUT_DIGEST)
-    same = marker.is_file() and marker.read_text(encoding="utf-8") == digest
-    if same and PHONON_STATE.is_dir():
-        return True
-    discard_phonon_restart(Path.cwd())
-    marker.write_text(digest, encoding="utf-8")
-    return False
+    if marker.is_file() and marker.read_text(encoding="utf-8") == digest:
+        return first_unfinished_q(Path.cwd())
+    discard_phonons(Path.cwd())
+    write_text(marker, digest)
+    return 1
 
 
 @dataclass

@@ -8,10 +8,12 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 from custodian.custodian import Custodian, CustodianError, ErrorHandler, Job, Validator
 
 from hightc.analysis.documents.base import Correction
@@ -26,6 +28,9 @@ POOL_PROGRAMS: frozenset[Program] = frozenset({"pw", "ph"})
 CLEAN_STOP_SECONDS = 60.0
 BYTES_PER_GB = 1e9
 MAX_CORRECTIONS = 8
+LEFTOVER_SECONDS = 10.0
+FOLDER_VARIABLE = "_HIGHTC_FOLDER"
+"""Environment variable by which a program says for which folder it was started."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class QEJob(Job):
         output = Path(directory) / self.output_file
         environment = {
             **os.environ,
+            FOLDER_VARIABLE: str(Path(directory).absolute()),
             "OMP_NUM_THREADS": str(self.threads),
             # Open MPI refuses root and more processes than cores unless told; other MPIs ignore these.
             "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -89,7 +95,35 @@ class QEJob(Job):
 def _die_with_parent() -> list[str]:
     """Prefix of a command that the kernel kills with its parent, where util-linux provides it."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+
+
+def stop_leftovers(directory: Path) -> int:
+    """Kill what still runs in a folder from a worker that was killed, so that two programs never share files.
+
+    Processes started by mpirun outlive it for a moment. Only programs that were started for this folder are killed,
+    which they carry in their environment.
+
+    Parameters
+    ----------
+    directory
+        Folder of the run.
+
+    Returns
+    -------
+    int
+        How many processes were killed.
+    """
+    leftovers = [
+        process
+        for process in psutil.process_iter(["environ"])
+        if (process.info["environ"] or {}).get(FOLDER_VARIABLE) == str(directory)
+    ]
+    for process in leftovers:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(leftovers, timeout=LEFTOVER_SECONDS)
+    return len(leftovers)
 
 
 class FinishedValidator(Validator):
@@ -203,6 +237,7 @@ def run_program(
     folder = Path.cwd()
     command = program_command(program, settings)
     require_free_space(folder, settings.scratch_minimum_gb)
+    stop_leftovers(folder)
     input_path = folder / f"{stem}.in"
     write_text(input_path, input_text)
     job = QEJob([*command, "-in", input_path.name], input_path.name, f"{stem}.out", settings.threads)

@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hightc.analysis.parsers.bravais import read_cell
-from hightc.analysis.parsers.errors import IncompleteOutputError, InconsistentOutputError, MissingOutputError
+from hightc.analysis.parsers.errors import (
+    IncompleteOutputError,
+    InconsistentOutputError,
+    MissingOutputError,
+    ParseError,
+)
 from hightc.analysis.parsers.fortran import FortranFile
 from hightc.analysis.parsers.units import RYDBERG_EV, RYDBERG_MEV, THZ_MEV
 
@@ -116,11 +121,9 @@ def read_dynamical_matrices(directory: str | Path, fildyn: str) -> tuple[QPoint,
         If a file is missing or cut, or the stars do not add up to the mesh.
     """
     listing = FortranFile(Path(directory) / f"{fildyn}0", _ADVICE)
-    n1, n2, n3 = listing.integers(listing.read_filled_line("the q mesh").split(), 3, "q mesh")
-    (n_q,) = listing.integers(listing.read_filled_line("number of q points").split(), 1, "number of q points")
+    (n1, n2, n3), listed = _read_listing(listing)
     q_points = []
-    for index in range(1, n_q + 1):
-        q = listing.numbers(listing.read_filled_line(f"q point {index} of {n_q}").split(), 3, "q in 2 pi/alat")
+    for index, q in enumerate(listed, start=1):
         file = FortranFile(Path(directory) / f"{fildyn}{index}", _ADVICE)
         point = _read_dynamical_matrix(file, index, (n1, n2, n3))
         if np.abs(point.q_cartesian - q).max() > 1e-6:
@@ -130,6 +133,50 @@ def read_dynamical_matrices(directory: str | Path, fildyn: str) -> tuple[QPoint,
     if covered != n1 * n2 * n3:
         listing.fail(f"stars of {n1 * n2 * n3} points in all", str(covered), InconsistentOutputError)
     return tuple(q_points)
+
+
+def _read_listing(listing: FortranFile) -> tuple[tuple[int, int, int], list[list[float]]]:
+    """Read the mesh and the irreducible q points of fildyn0."""
+    n1, n2, n3 = listing.integers(listing.read_filled_line("the q mesh").split(), 3, "q mesh")
+    (n_q,) = listing.integers(listing.read_filled_line("number of q points").split(), 1, "number of q points")
+    lines = [listing.read_filled_line(f"q point {index} of {n_q}") for index in range(1, n_q + 1)]
+    return (n1, n2, n3), [listing.numbers(line.split(), 3, "q in 2 pi/alat") for line in lines]
+
+
+def count_finished_q(directory: str | Path, fildyn: str) -> tuple[int, int]:
+    """Count the leading q points that an interrupted ph.x finished, coupling included.
+
+    A q point is finished when its dynamical matrix, its coupling and the files that q2r.x reads are all complete;
+    ph.x closes the dynamical matrix last.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where ph.x ran with ``ldisp=.true.`` and ``electron_phonon='interpolated'``.
+    fildyn : str
+        Its keyword.
+
+    Returns
+    -------
+    tuple of int
+        How many are finished, and how many there are; (0, 0) if ph.x did not come as far as their list.
+    """
+    folder = Path(directory)
+    try:
+        mesh, listed = _read_listing(FortranFile(folder / f"{fildyn}0", _ADVICE))
+    except ParseError:
+        return 0, 0
+    for index in range(1, len(listed) + 1):
+        try:
+            _read_dynamical_matrix(FortranFile(folder / f"{fildyn}{index}", _ADVICE), index, mesh)
+            coupling = folder / "elph_dir" / f"elph.inp_lambda.{index}"
+            n_smearing = len(_read_coupling(FortranFile(coupling, _ADVICE), index).smearing_ev)
+        except ParseError:
+            return index - 1, len(listed)
+        sizes = [path.stat().st_size for path in (folder / "elph_dir").glob(f"a2Fq2r.*.{index}")]
+        if len(sizes) != n_smearing or len(set(sizes)) != 1 or 0 in sizes:
+            return index - 1, len(listed)
+    return len(listed), len(listed)
 
 
 def _read_dynamical_matrix(file: FortranFile, index: int, q_mesh: tuple[int, int, int]) -> QPoint:

@@ -68,7 +68,6 @@ class Engine:
         for payload in self.journal.open():
             for effect in unpack(payload):
                 self._replay(effect)
-        self._compact_above = 2 * self.data_bytes + _COMPACTION_SLACK_BYTES
 
     @contextmanager
     def durable(self) -> Iterator[None]:
@@ -182,7 +181,8 @@ class Engine:
         with self.lock:
             before = self.journal.bytes
             self.journal.rewrite(effect.packed() for effect in self._snapshot())
-            self._compact_above = 2 * self.journal.bytes + _COMPACTION_SLACK_BYTES
+            # If the disk refused, the journal is as large as before: try again when it has grown.
+            self._compact_above = self.journal.bytes + _COMPACTION_SLACK_BYTES
             _log.info("compacted the journal from %d to %d bytes", before, self.journal.bytes)
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ class Engine:
         record = b"".join(effect.packed() for effect in self._effects)
         self._effects.clear()
         ticket = self.journal.append(record)
-        if self.journal.bytes > self._compact_above:
+        if self.journal.bytes > max(2 * self.data_bytes + _COMPACTION_SLACK_BYTES, self._compact_above):
             self.compact()
         return ticket
 

@@ -133,6 +133,16 @@ class DirectoryLock:
             os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the lock file is still the one in the directory: false when someone removed the directory."""
+        try:
+            found = self._path.lstat()
+        except FileNotFoundError:
+            return False
+        ours = os.fstat(self._descriptor)
+        return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
+
     def publish(self, socket_path: Path) -> None:
         """Write who serves and where, for others to :func:`holder`."""
         content = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "socket": str(socket_path)})

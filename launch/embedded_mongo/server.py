@@ -161,6 +161,10 @@ def serve(directory: Path, idle_exit_seconds: float = 0.0, limit: Limit | None =
         )
         server.start()
         while not stop.wait(0.5):
+            if not lock.in_place:
+                # Writes would go to a file without a name; another server may have the directory's place by now.
+                _log.critical("stopping at once: %s was removed or replaced", directory)
+                os._exit(1)
             if idle_exit_seconds and server.idle_seconds > idle_exit_seconds:
                 _log.info("no client for %g s", idle_exit_seconds)
                 break

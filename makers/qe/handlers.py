@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +19,8 @@ from hightc.makers.qe.failures import (
     WALLTIME,
     Failure,
 )
-from hightc.makers.qe.inputs import OUTDIR, Namelists, edit_namelists, read_namelists
+from hightc.makers.qe.inputs import Namelists, edit_namelists, read_namelists
+from hightc.makers.qe.phonon_restart import first_unfinished_q
 
 PSEUDOPOTENTIAL_ROUTINES = re.compile(r"readpp|read_?upf|read_ps|scan_inp|upf|pseudo", re.IGNORECASE)
 DISK_FULL_TEXT = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
@@ -134,17 +134,17 @@ class KilledHandler(FailureHandler):
         return silent and not known and not _disk_full(end, self.output(directory))
 
     def correct(self, directory: str = "./") -> dict[str, Any]:
-        """Continue ph.x; start any other program again, whose files may be half-written."""
+        """Continue ph.x at its first unfinished q; start any other program again, whose files may be half-written."""
         path = self.input(directory)
         if "inputph" in read_namelists(path):
-            actions = list(edit_namelists(path, {"inputph": {"recover": True}}))
+            actions = list(edit_namelists(path, _from_first_unfinished_q(Path(directory))))
         else:
             actions = ["started again"]
         return {"errors": [self.failure.code], "actions": actions}
 
 
 class RecoverFailedHandler(FailureHandler):
-    """Start ph.x anew when the files of an interrupted run are damaged."""
+    """Go back to the first unfinished q when ph.x cannot continue in the middle of one."""
 
     failure = RECOVER_FAILED
 
@@ -155,9 +155,8 @@ class RecoverFailedHandler(FailureHandler):
         return bool(read_namelists(self.input(directory)).get("inputph", {}).get("recover"))
 
     def changes(self, directory: str) -> Namelists | None:
-        """Remove the files of the interrupted run."""
-        discard_phonon_restart(Path(directory))
-        return {"inputph": {"recover": False}}
+        """Compute the q point that was interrupted from its start."""
+        return _from_first_unfinished_q(Path(directory))
 
 
 class PseudopotentialHandler(FailureHandler):
@@ -182,16 +181,8 @@ class DiskFullHandler(FailureHandler):
         return _disk_full(end, self.output(directory))
 
 
-def discard_phonon_restart(directory: Path) -> None:
-    """Remove what an interrupted ph.x left, so that it starts anew.
-
-    Parameters
-    ----------
-    directory
-        Folder of the run.
-    """
-    shutil.rmtree(directory / OUTDIR / "_ph0", ignore_errors=True)
-    shutil.rmtree(directory / "elph_dir", ignore_errors=True)
+def _from_first_unfinished_q(directory: Path) -> Namelists:
+    return {"inputph": {"recover": False, "start_q": first_unfinished_q(directory)}}
 
 
 def _continuation(path: Path) -> Namelists:

@@ -129,15 +129,15 @@ def pw_input(
     return stream.getvalue()
 
 
-def ph_input(recipe: Recipe, *, recover: bool, max_seconds: float | None) -> str:
+def ph_input(recipe: Recipe, *, first_q: int = 1, max_seconds: float | None = None) -> str:
     """Text of an input of ph.x: phonons on the q mesh with electron-phonon matrix elements.
 
     Parameters
     ----------
     recipe
         Numbers of the calculation.
-    recover
-        Whether to continue an interrupted run.
+    first_q
+        The first q point that has not been computed yet, counted from 1.
     max_seconds
         Time after which ph.x stops cleanly; None for no limit.
     """
@@ -157,8 +157,10 @@ def ph_input(recipe: Recipe, *, recover: bool, max_seconds: float | None) -> str
         "electron_phonon": "interpolated",
         "el_ph_sigma": recipe.sigma_step_ry,
         "el_ph_nsigma": N_SIGMA,
-        "recover": recover,
+        "recover": False,
     }
+    if first_q > 1:
+        values["start_q"] = first_q
     if max_seconds is not None:
         values["max_seconds"] = float(max_seconds)
     return "phonons and electron-phonon coupling\n" + namelist_text({"inputph": values})

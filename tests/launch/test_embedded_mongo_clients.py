@@ -8,8 +8,7 @@ from collections import Counter
 from datetime import datetime
 
 import pytest
-from fireworks import Firework, FWorker, LaunchPad, Workflow
-from fireworks.core.rocket_launcher import rapidfire
+from fireworks import Firework, LaunchPad, Workflow
 from fireworks.user_objects.firetasks.script_task import PyTask, ScriptTask
 from maggma.stores import MongoURIStore
 from maggma.stores.gridfs import GridFSURIStore
@@ -52,7 +51,35 @@ def launchpad(uri, name):
     made.connection.close()
 
 
-def test_two_workers_run_each_of_many_jobs_once(launchpad, tmp_path):
+@pytest.fixture
+def started(launchpad, tmp_path):
+    """A way to start FireWorks' own commands on the launchpad, each in a place of its own.
+
+    They run outside pytest: to find a task by its name FireWorks imports all its modules, its own tests among them,
+    whose marks pytest refuses.
+    """
+    settings = tmp_path / "launchpad.yaml"
+    launchpad.to_file(str(settings))
+
+    def start(place, program, *arguments):
+        (tmp_path / place).mkdir(exist_ok=True)
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-c",
+            f"from fireworks.scripts.{program} import {program[:-4]} as run",
+        ]
+        command[-1] += "; run()"
+        with (tmp_path / place / "log").open("ab") as log:
+            return subprocess.Popen(
+                [*command, "-l", str(settings), *arguments], cwd=tmp_path / place, stdout=log, stderr=log
+            )
+
+    return start
+
+
+def test_two_workers_run_each_of_many_jobs_once(launchpad, started, tmp_path):
     ledger = tmp_path / "ledger"
     launchpad.bulk_add_wfs(
         [
@@ -60,19 +87,8 @@ def test_two_workers_run_each_of_many_jobs_once(launchpad, tmp_path):
             for number in range(N_JOBS)
         ]
     )
-    settings = tmp_path / "launchpad.yaml"
-    launchpad.to_file(str(settings))
-    workers = []
-    for number in range(2):
-        place = tmp_path / f"worker{number}"
-        place.mkdir()
-        command = [sys.executable, "-W", "ignore", "-c", "from fireworks.scripts.rlaunch_run import rlaunch; rlaunch()"]
-        command += ["-s", "-l", str(settings), "rapidfire", "--sleep", "1"]
-        log = (place / "log").open("wb")
-        workers.append((subprocess.Popen(command, cwd=place, stdout=log, stderr=log), log))
-    for worker, log in workers:
-        assert worker.wait(120) == 0
-        log.close()
+    workers = [started(f"worker{number}", "rlaunch_run", "rapidfire") for number in range(2)]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
     assert Counter(map(int, ledger.read_text().split())) == dict.fromkeys(range(N_JOBS), 1)
     assert launchpad.fireworks.count_documents({"state": "COMPLETED"}) == N_JOBS
     assert launchpad.launches.count_documents({}) == N_JOBS
@@ -80,23 +96,20 @@ def test_two_workers_run_each_of_many_jobs_once(launchpad, tmp_path):
     assert min(share) > 0, "one worker did everything"
 
 
-def test_a_flow_runs_in_order_and_a_failure_is_rerun(launchpad, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_flow_runs_in_order_and_a_failure_is_rerun(launchpad, started, tmp_path):
     flag = tmp_path / "flag"
     first = Firework(ScriptTask.from_str(f"test -e {flag}"), name="first")
     second = Firework(PyTask(func="os.getcwd", outputs=["where"]), name="second", parents=[first])
     launchpad.add_wf(Workflow([first, second], name="flow"))
-    rapidfire(launchpad, FWorker(), strm_lvl="CRITICAL")
-    states = launchpad.fireworks.distinct("state")
-    assert sorted(states) == ["FIZZLED", "WAITING"]
+    assert started("worker", "rlaunch_run", "rapidfire").wait(60) == 0
+    assert sorted(launchpad.fireworks.distinct("state")) == ["FIZZLED", "WAITING"]
     assert launchpad.get_wf_ids({"name": "flow"}, count_only=True) == 1
     flag.touch()
     (failed,) = launchpad.get_fw_ids({"state": "FIZZLED"})
-    launchpad.rerun_fw(failed)
-    rapidfire(launchpad, FWorker(), strm_lvl="CRITICAL")
-    summary = launchpad.get_wf_summary_dict(failed, mode="more")
-    assert summary["state"] == "COMPLETED"
-    assert launchpad.get_fw_ids(sort=[("created_on", -1)], limit=1)
+    assert started("worker", "lpad_run", "rerun_fws", "-i", str(failed)).wait(60) == 0
+    assert started("worker", "rlaunch_run", "rapidfire").wait(60) == 0
+    assert launchpad.get_wf_summary_dict(failed, mode="more")["state"] == "COMPLETED"
+    assert len(launchpad.get_fw_ids(sort=[("created_on", -1)], limit=1)) == 1
     assert launchpad.get_fw_ids_in_wfs({"name": "flow"}, {"state": "COMPLETED"}, count_only=True) == 2
 
 

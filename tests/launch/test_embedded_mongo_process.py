@@ -1,6 +1,7 @@
 """One server a directory: how it is started, found, protected and stopped."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -220,6 +221,15 @@ def test_an_idle_server_ends_and_a_used_one_does_not(directory):
     # Asking for the status would be a client again.
     wait_until(lambda: not socket_of(uri).exists())
     assert "no client for 1 s" in (directory / "server.log").read_text()
+
+
+def test_a_server_whose_directory_is_removed_ends(directory):
+    uri = embedded_mongo.start(directory)
+    pid = embedded_mongo.status(directory).pid
+    shutil.rmtree(directory)
+    wait_until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid)
+    assert embedded_mongo.start(directory) == uri
+    assert embedded_mongo.status(directory).n_documents == 0
 
 
 def test_termination_waits_for_what_was_acknowledged(directory):
