@@ -12,15 +12,15 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pymatgen.core import Structure
 
 from hightc.analysis.documents import MaterialTag
 from hightc.launch.errors import CampaignError
 from hightc.launch.structures import read_structure
-from hightc.makers.errors import CalculationError
+from hightc.makers.errors import CalculationError, RecipeError
 from hightc.makers.qe.pseudopotentials import family_directory, identify, select_pseudopotentials
-from hightc.makers.qe.recipe import PROTOCOL_NAMES, Recipe, make_recipe
+from hightc.makers.qe.recipe import OVERRIDES, PROTOCOL_NAMES, Recipe, make_recipe
 from hightc.makers.settings import ComputeSettings
 from hightc.makers.tc import DEFAULT_MU_STAR
 
@@ -143,7 +143,7 @@ def _parse(path: Path) -> CampaignFile:
         msg = f"{path}: no such file: expected a campaign such as launch/examples/quickstart.toml"
         raise CampaignError(msg) from None
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: cannot be read ({error})"
+        msg = f"{path}: cannot be read as text ({error}): expected a TOML file in UTF-8"
         raise CampaignError(msg) from None
     except tomllib.TOMLDecodeError as error:
         msg = f"{path}: not valid TOML: {error}: correct that line"
@@ -164,8 +164,8 @@ def _first_fault(path: Path, error: ValidationError) -> str:
             else (PseudopotentialChoice if fault["loc"][0] == "pseudopotentials" else CampaignFile)
         )
         return f"{path}: unknown key {key!r}: expected one of {', '.join(model.model_fields)}"
-    if fault["type"] == "missing":
-        return f"{path}: {key} is missing: name at least one material, [materials.Al] with prototype = 'fcc Al 4.05'"
+    if key == "materials" and fault["type"] in ("missing", "too_short"):
+        return f"{path}: no materials: name at least one material, [materials.Al] with prototype = 'fcc Al 4.05'"
     hint = f" (protocols: {', '.join(PROTOCOL_NAMES)})" if key == "protocol" else ""
     return f"{path}: {key}: {fault['msg']}{hint}, found {fault['input']!r}"
 
@@ -197,7 +197,7 @@ def _resolve(
             pseudopotentials=tuple(identify(file) for file in files),
             suggested_ecutwfc_ry=max(cutoffs) if len(cutoffs) == len(files) else None,
             norm_conserving=all(file.norm_conserving for file in files),
-            overrides={**entries.recipe, **entry.recipe},
+            overrides=_numbers({**entries.recipe, **entry.recipe}),
         )
     except CalculationError as error:
         msg = f"{where}: {error}"
@@ -205,6 +205,20 @@ def _resolve(
     tag = MaterialTag(campaign=campaign, material=label)
     key = _digest(tag, structure, recipe, entries)
     return Material(tag=tag, structure=structure, recipe=recipe, mu_star=entries.mu_star, key=key)
+
+
+def _numbers(overrides: dict[str, Any]) -> dict[str, Any]:
+    """Numbers of a recipe with the types that a recipe has; unknown ones are left to the recipe."""
+    known = {name: (field.annotation, field) for name, field in Recipe.model_fields.items() if name in OVERRIDES}
+    given: dict[str, Any] = {name: known[name] for name in known.keys() & overrides.keys()}
+    model = create_model("RecipeNumbers", __config__=ConfigDict(extra="allow", allow_inf_nan=False), **given)
+    try:
+        return model(**overrides).model_dump()
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        msg = f"recipe.{key}: {fault['msg']}, found {fault['input']!r}"
+        raise RecipeError(msg) from None
 
 
 def _family(family: str, folder: Path) -> str:

@@ -27,7 +27,7 @@ from hightc.launch.settings import Settings
 from hightc.launch.store import Database
 
 MAX_RESTARTS = 3
-"""How often a step is taken up again whose worker was killed, and how often workers that fail by themselves are replaced."""
+"""How often a step is taken up again that got its worker killed, and workers are replaced that fail by themselves."""
 
 LOG_TAIL_LINES = 3
 LOG_LINE_CHARACTERS = 200

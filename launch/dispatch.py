@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fireworks import FWAction, Workflow
-from jobflow import JobConfig
+from jobflow import Flow, JobConfig
 from jobflow.managers.fireworks import flow_to_workflow
 
 from hightc.launch.campaign import Campaign, Material
@@ -44,7 +44,7 @@ class Submission:
 
 
 def make_workflow(material: Material, directory: Path) -> Workflow:
-    """FireWorks workflow of one material, its fireworks named by label and step.
+    """FireWorks workflow of one material.
 
     Parameters
     ----------
@@ -54,7 +54,21 @@ def make_workflow(material: Material, directory: Path) -> Workflow:
         Folder of the campaign; each step runs in a sub-folder of its own.
     """
     maker = ElectronPhononFlowMaker(recipe=material.recipe, tc=TcMaker(mu_star=material.mu_star))
-    flow = maker.make(material.structure, material.tag)
+    return schedule(maker.make(material.structure, material.tag), material, directory)
+
+
+def schedule(flow: Flow, material: Material, directory: Path) -> Workflow:
+    """Workflow of a flow, its fireworks named by label and step, numbered in order, each with its folder.
+
+    Parameters
+    ----------
+    flow
+        The flow; its metadata and the names and configuration of its jobs are set.
+    material
+        The material.
+    directory
+        Folder of the campaign.
+    """
     flow.update_metadata({"campaign": material.tag.campaign, "material": material.tag.material}, dynamic=True)
     names = [job.name for job in flow.jobs]
     for position, job in enumerate(flow.jobs, start=1):

@@ -71,8 +71,8 @@ def _progress(submission: Submission, database: Database) -> Progress:
     if current is None and "READY" not in states:
         current = next((fw for fw in fireworks if fw["state"] == "FIZZLED"), None)
     last = current or next((fw for fw in reversed(fireworks) if fw["state"] in ("COMPLETED", "READY")), fireworks[0])
-    launches = _launches([last] if current else fireworks, database)
     running = last["state"] == "RUNNING"
+    launches = _launches([last] if running else fireworks, database)
     return Progress(
         label=label,
         state=_state(states),
@@ -186,11 +186,8 @@ class ProgressDisplay:
             now = (entry.state, entry.step)
             if self._printed.get(entry.label) != now:
                 self._printed[entry.label] = now
-                self.console.print(
-                    f"[{clock(elapsed_seconds)}] {entry.label}: {entry.state}, {entry.step} ({entry.done}/{entry.total})",
-                    markup=False,
-                    highlight=False,
-                )
+                line = f"{entry.label}: {entry.state}, {entry.step} ({entry.done}/{entry.total})"
+                self.console.print(f"[{clock(elapsed_seconds)}] {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def progress_table(progress: Sequence[Progress], elapsed_seconds: float) -> Table:

@@ -169,7 +169,7 @@ def _failure(firework: Mapping[str, Any], database: Database, fault: str | None)
     return StepFailure(
         step=str(firework["name"]),
         fw_id=_id(firework),
-        reason=error_message(trace) or fault or "no reason was stored: see the logs in workers/ of the campaign's folder",
+        reason=error_message(trace) or fault or "it left no reason: see the logs in workers/ of the campaign's folder",
         directory=str((launch or {}).get("launch_dir", "")),
     )
 

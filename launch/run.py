@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure
 from rich.console import Console
 
 from hightc.launch.campaign import Campaign, read_campaign
@@ -69,13 +69,17 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
     _make_directory(directory)
     require_free_space(directory, settings.scratch_minimum_gb)
     database = open_database(settings)
-    database.prepare()
-    with hold_campaign(directory):
-        submissions = submit(campaign, database, directory)
-        _announce(console, campaign, submissions, database, directory)
-        crew = Crew(campaign.name, submissions, database, directory, settings)
-        _compute(crew, database, console)
-        results = collect_results(submissions, database, fault=crew.fault)
+    try:
+        database.prepare()
+        # the campaign's name decides what is taken up in the database, wherever its folder is
+        with hold_campaign(directory), hold_campaign(settings.data_directory.absolute() / "campaigns" / campaign.name):
+            results = _compute(campaign, database, directory, settings, console)
+    except ConnectionFailure as error:
+        msg = (
+            f"MongoDB at {database.address} was lost ({type(error).__name__}): what ran was stopped; mend it, then: "
+            f"hightc run {path} (finished steps are kept); workers' logs: {directory / 'workers'}"
+        )
+        raise DatabaseError(msg) from None
     elapsed = time.monotonic() - started
     report = directory / "report.html"
     write_report(
@@ -138,7 +142,17 @@ def _announce(
     )
 
 
-def _compute(crew: Crew, database: Database, console: Console) -> None:
+def _compute(
+    campaign: Campaign, database: Database, directory: Path, settings: Settings, console: Console
+) -> tuple[MaterialResult, ...]:
+    submissions = submit(campaign, database, directory)
+    _announce(console, campaign, submissions, database, directory)
+    crew = Crew(campaign.name, submissions, database, directory, settings)
+    _work(crew, database, console)
+    return collect_results(submissions, database, fault=crew.fault)
+
+
+def _work(crew: Crew, database: Database, console: Console) -> None:
     """Run workers until nothing is left to do."""
     crew.require_alone()
     recovered = recover_interrupted(crew.submissions, database)

@@ -112,6 +112,13 @@ class Database:
             mongoclient_kwargs={"serverSelectionTimeoutMS": SERVER_TIMEOUT_MS},
         )
 
+    def close(self) -> None:
+        """End the connections; the next use makes new ones."""
+        for name in ("client", "launchpad"):
+            connected = self.__dict__.pop(name, None)
+            if connected is not None:
+                (connected.connection if name == "launchpad" else connected).close()
+
     def job_store(self) -> JobStore:
         """Where jobflow keeps documents and, beside them, large arrays."""
         return JobStore(

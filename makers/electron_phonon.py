@@ -41,7 +41,7 @@ from hightc.makers.qe.inputs import (
     ph_input,
     q2r_input,
 )
-from hightc.makers.qe.phonon_restart import discard_phonons, first_unfinished_q
+from hightc.makers.qe.phonon_restart import clear_unfinished_q, discard_phonons
 from hightc.makers.scf import DOUBLE_DELTA_WEIGHTS
 from hightc.makers.staging import stage
 
@@ -107,7 +107,7 @@ def _first_unfinished_q(maker: CouplingMaker, scf: ScfDocument) -> int:
     digest = combined_digest([ph_input(maker.recipe), scf.provenance.input_sha256])
     marker = Path(INPUT_DIGEST)
     if marker.is_file() and marker.read_text(encoding="utf-8") == digest:
-        return first_unfinished_q(Path.cwd())
+        return clear_unfinished_q(Path.cwd())
     discard_phonons(Path.cwd())
     write_text(marker, digest)
     return 1

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from custodian.custodian import Custodian, CustodianError, ErrorHandler, Job, Validator
+from custodian.custodian import Custodian, CustodianError, Job, Validator
 
 from hightc.analysis.documents.base import Correction
 from hightc.analysis.files import write_text
 from hightc.analysis.parsers.run_end import RunEnd, read_run_end
 from hightc.makers.errors import ProgramFailedError, ProgramNotFoundError, ScratchError
+from hightc.makers.qe.handlers import FailureHandler
 from hightc.makers.settings import ComputeSettings
 
 Program = Literal["pw", "ph", "q2r", "matdyn"]
@@ -207,7 +208,7 @@ def run_program(
     program: Program,
     *,
     input_text: str,
-    handlers: Sequence[ErrorHandler],
+    handlers: Sequence[FailureHandler],
     settings: ComputeSettings,
     name: str | None = None,
 ) -> ProgramRun:
@@ -272,18 +273,19 @@ def _corrections(run_log: list[dict[str, Any]]) -> tuple[Correction, ...]:
     )
 
 
-def _explain(program: Program, output: Path, error: CustodianError, handlers: Sequence[ErrorHandler]) -> str:
+def _explain(program: Program, output: Path, error: CustodianError, handlers: Sequence[FailureHandler]) -> str:
     """One message: which program, where, what it said, what was tried, what to do."""
     end = read_run_end(output)
-    said = end.error_message or ("its output stops before JOB DONE" if not end.job_done else "")
+    seen = [handler.failure for handler in handlers if handler.seen]
+    symptoms = "; ".join(failure.symptom for failure in seen)
+    said = end.error_message or symptoms or ("its output stops before JOB DONE" if not end.job_done else "")
     stderr = output.with_suffix(".err")
     last = stderr.read_text(errors="replace").strip().splitlines()[-3:] if stderr.is_file() else []
-    advice = [str(getattr(handler, "advice", "")) for handler in handlers if getattr(handler, "seen", False)]
     parts = [
         f"{program}.x failed in {output.parent}",
         said or str(error),
         f"stderr: {' | '.join(last)}" if last and not said else "",
-        *advice,
+        *(failure.advice for failure in seen),
         f"see {output.name} there",
     ]
     return ": ".join(part for part in parts if part)

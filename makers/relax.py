@@ -52,6 +52,7 @@ class RelaxMaker(QEMaker):
             dense=False,
             pseudo_dir=self.pseudo_dir(settings),
             max_seconds=clean_stop_seconds(settings),
+            for_stress=True,
         )
         run = run_program("pw", input_text=text, handlers=pw_handlers("pw"), settings=settings)
         result = read_pw_xml(XML)

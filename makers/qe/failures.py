@@ -44,7 +44,7 @@ SCF_NOT_CONVERGED = Failure(
 PH_NOT_CONVERGED = Failure(
     code="ph_not_converged",
     symptom="ph.x prints 'No convergence has been achieved'",
-    remedy="alpha_mix 0.3; then 0.1 with 8 mixed iterations; each continues from what has converged",
+    remedy="alpha_mix 0.3; then 0.1 with 5 mixed iterations; each goes on at the first unfinished q point (start_q)",
     tries=2,
     physics="nothing: the same response is reached by another way",
     advice="a soft or unstable mode may be the cause: look at the phonons at that q, or raise the k mesh",
@@ -52,7 +52,7 @@ PH_NOT_CONVERGED = Failure(
 WALLTIME = Failure(
     code="walltime",
     symptom="the program stopped cleanly because max_seconds had passed",
-    remedy="the same calculation continues (restart_mode or recover)",
+    remedy="pw.x continues (restart_mode); ph.x goes on at its first unfinished q point (start_q)",
     tries=3,
     physics="nothing",
     advice="give the job more time (HIGHTC_WALLTIME_SECONDS) or more processes",
@@ -65,13 +65,13 @@ KILLED = Failure(
     physics="nothing",
     advice="the machine may lack memory: use fewer processes, or look into the system log for the reason",
 )
-RECOVER_FAILED = Failure(
-    code="recover_failed",
-    symptom="ph.x stops with an error in a run that continues an interrupted one (recover)",
-    remedy="the interrupted q point is computed from its start (start_q)",
+RESTART_FAILED = Failure(
+    code="restart_failed",
+    symptom="pw.x stops with an error in a run that continues an interrupted one",
+    remedy="pw.x starts again from the structure it was given",
     tries=1,
     physics="nothing",
-    advice="remove the folder of the step and run the campaign again",
+    advice="give the job more time (HIGHTC_WALLTIME_SECONDS): pw.x cannot continue where it was stopped",
 )
 PSEUDOPOTENTIAL = Failure(
     code="pseudopotential",
@@ -95,7 +95,7 @@ FAILURES = (
     PH_NOT_CONVERGED,
     WALLTIME,
     KILLED,
-    RECOVER_FAILED,
+    RESTART_FAILED,
     PSEUDOPOTENTIAL,
     DISK_FULL,
 )

@@ -14,13 +14,13 @@ from hightc.makers.qe.failures import (
     KILLED,
     PH_NOT_CONVERGED,
     PSEUDOPOTENTIAL,
-    RECOVER_FAILED,
+    RESTART_FAILED,
     SCF_NOT_CONVERGED,
     WALLTIME,
     Failure,
 )
 from hightc.makers.qe.inputs import Namelists, edit_namelists, read_namelists
-from hightc.makers.qe.phonon_restart import first_unfinished_q
+from hightc.makers.qe.phonon_restart import clear_unfinished_q
 
 PSEUDOPOTENTIAL_ROUTINES = re.compile(r"readpp|read_?upf|read_ps|scan_inp|upf|pseudo", re.IGNORECASE)
 DISK_FULL_TEXT = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
@@ -95,8 +95,8 @@ class PhononConvergenceHandler(FailureHandler):
 
     failure = PH_NOT_CONVERGED
     LADDER: ClassVar[tuple[dict[str, Any], ...]] = (
-        {"alpha_mix(1)": 0.3, "recover": True},
-        {"alpha_mix(1)": 0.1, "nmix_ph": 8, "recover": True},
+        {"alpha_mix(1)": 0.3},
+        {"alpha_mix(1)": 0.1, "nmix_ph": 5},  # more than 5 is refused
     )
 
     def matches(self, end: RunEnd, directory: str) -> bool:
@@ -105,7 +105,7 @@ class PhononConvergenceHandler(FailureHandler):
 
     def changes(self, directory: str) -> Namelists | None:
         """Take the next rung of the ladder."""
-        return {"inputph": self.LADDER[self.n_applied_corrections]}
+        return {"inputph": {**self.LADDER[self.n_applied_corrections], **_from_first_unfinished_q(directory)}}
 
 
 class WalltimeHandler(FailureHandler):
@@ -119,7 +119,9 @@ class WalltimeHandler(FailureHandler):
 
     def changes(self, directory: str) -> Namelists | None:
         """Ask for a continuation."""
-        return _continuation(self.input(directory))
+        if "inputph" in read_namelists(self.input(directory)):
+            return {"inputph": _from_first_unfinished_q(directory)}
+        return {"control": {"restart_mode": "restart"}}
 
 
 class KilledHandler(FailureHandler):
@@ -137,26 +139,26 @@ class KilledHandler(FailureHandler):
         """Continue ph.x at its first unfinished q; start any other program again, whose files may be half-written."""
         path = self.input(directory)
         if "inputph" in read_namelists(path):
-            actions = list(edit_namelists(path, _from_first_unfinished_q(Path(directory))))
+            actions = list(edit_namelists(path, {"inputph": _from_first_unfinished_q(directory)}))
         else:
             actions = ["started again"]
         return {"errors": [self.failure.code], "actions": actions}
 
 
-class RecoverFailedHandler(FailureHandler):
-    """Go back to the first unfinished q when ph.x cannot continue in the middle of one."""
+class RestartFailedHandler(FailureHandler):
+    """Start pw.x anew where it cannot continue: a relaxation that was stopped may not fit its own density."""
 
-    failure = RECOVER_FAILED
+    failure = RESTART_FAILED
 
     def matches(self, end: RunEnd, directory: str) -> bool:
         """Whether an error ended a continued run."""
-        if end.error_message is None or end.ph_not_converged:
+        if end.error_message is None:
             return False
-        return bool(read_namelists(self.input(directory)).get("inputph", {}).get("recover"))
+        return read_namelists(self.input(directory)).get("control", {}).get("restart_mode") == "restart"
 
     def changes(self, directory: str) -> Namelists | None:
-        """Compute the q point that was interrupted from its start."""
-        return _from_first_unfinished_q(Path(directory))
+        """Forget what the interrupted run left."""
+        return {"control": {"restart_mode": "from_scratch"}}
 
 
 class PseudopotentialHandler(FailureHandler):
@@ -181,14 +183,8 @@ class DiskFullHandler(FailureHandler):
         return _disk_full(end, self.output(directory))
 
 
-def _from_first_unfinished_q(directory: Path) -> Namelists:
-    return {"inputph": {"recover": False, "start_q": first_unfinished_q(directory)}}
-
-
-def _continuation(path: Path) -> Namelists:
-    if "inputph" in read_namelists(path):
-        return {"inputph": {"recover": True}}
-    return {"control": {"restart_mode": "restart"}}
+def _from_first_unfinished_q(directory: str) -> dict[str, Any]:
+    return {"start_q": clear_unfinished_q(Path(directory))}
 
 
 def _disk_full(end: RunEnd, output: Path) -> bool:
@@ -210,6 +206,7 @@ def pw_handlers(stem: str) -> list[FailureHandler]:
         DiskFullHandler(stem),
         ScfConvergenceHandler(stem),
         WalltimeHandler(stem),
+        RestartFailedHandler(stem),
         KilledHandler(stem),
     ]
 
@@ -227,7 +224,6 @@ def ph_handlers(stem: str) -> list[FailureHandler]:
         DiskFullHandler(stem),
         PhononConvergenceHandler(stem),
         WalltimeHandler(stem),
-        RecoverFailedHandler(stem),
         KilledHandler(stem),
     ]
 

@@ -68,6 +68,7 @@ def pw_input(
     dense: bool,
     pseudo_dir: Path,
     max_seconds: float | None,
+    for_stress: bool = False,
 ) -> str:
     """Text of an input of pw.x.
 
@@ -85,9 +86,10 @@ def pw_input(
         Folder of the pseudopotentials.
     max_seconds
         Time after which pw.x stops cleanly; None for no limit.
+    for_stress
+        Whether the stress matters: it needs the higher cutoff ``recipe.relax_ecutwfc_ry``.
     """
-    relaxing = calculation == "vc-relax"
-    ecutwfc_ry = recipe.relax_ecutwfc_ry if relaxing else recipe.ecutwfc_ry
+    ecutwfc_ry = recipe.relax_ecutwfc_ry if for_stress else recipe.ecutwfc_ry
     control: dict[str, Any] = {
         "calculation": calculation,
         "prefix": PREFIX,
@@ -109,7 +111,7 @@ def pw_input(
         system["la2F"] = True
     electrons = {"conv_thr": recipe.scf_threshold_ry, "mixing_beta": 0.7, "electron_maxstep": 100}
     namelists: dict[str, dict[str, Any]] = {"control": control, "system": system, "electrons": electrons}
-    if relaxing:
+    if calculation == "vc-relax":
         control |= {"forc_conv_thr": recipe.force_threshold_ry_bohr, "etot_conv_thr": 1e-5, "nstep": 100}
         namelists["ions"] = {"ion_dynamics": "bfgs"}
         namelists["cell"] = {

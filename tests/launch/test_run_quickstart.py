@@ -1,0 +1,177 @@
+"""The main job on real input: Al and Pb through Quantum ESPRESSO to Tc, then everything a reader does with it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes.campaign_machine import QUICKSTART, Machine
+
+from hightc.analysis.documents import DOCUMENTS, Alpha2FDocument, Document, ForceConstantsDocument, TcDocument
+from hightc.launch.queries import alpha2f_documents, documents, tc_documents
+from hightc.launch.settings import Settings
+from hightc.launch.store import Database, open_database
+
+pytestmark = pytest.mark.qe
+
+STEPS = ["relax", "scf dense", "scf", "ph.x electron-phonon", "q2r.x", "matdyn.x", "alpha2F", "Tc"]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    machine = Machine(tmp_path_factory.mktemp("quickstart"))
+    yield machine
+    machine.stop()
+
+
+@pytest.fixture(scope="module")
+def output(machine: Machine) -> str:
+    finished = machine.run("run", QUICKSTART)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+@pytest.fixture(scope="module")
+def database(machine: Machine, output: str) -> Iterator[Database]:
+    assert output
+    database = open_database(Settings(data_directory=machine.data))
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def spectra(database: Database) -> dict[str, Alpha2FDocument]:
+    return {document.material: document for document in alpha2f_documents(database)}
+
+
+@pytest.fixture(scope="module")
+def temperatures(database: Database) -> dict[str, TcDocument]:
+    return {document.material: document for document in tc_documents(database)}
+
+
+def test_lead_couples_strongly_and_its_tc_is_near_experiment(temperatures: dict[str, TcDocument]) -> None:
+    """Lambda 1.2-1.4 and Allen-Dynes 6-7 K on the plateau at mu* 0.1 for this mesh; experiment 7.2 K."""
+    lead = temperatures["Pb"]
+    allen_dynes = lead.find("allen_dynes", 0.10)
+    assert 1.2 < lead.lambda_ < 1.4
+    assert allen_dynes is not None
+    assert allen_dynes.tc_kelvin is not None
+    assert 6 < allen_dynes.tc_kelvin < 7
+
+
+def test_aluminium_couples_weakly(temperatures: dict[str, TcDocument]) -> None:
+    """Lambda 0.35-0.42 over the plateau for this mesh; experiment 1.18 K."""
+    assert 0.35 < temperatures["Al"].lambda_ < 0.42
+
+
+def test_every_method_answers_for_every_mu_star(temperatures: dict[str, TcDocument]) -> None:
+    for document in temperatures.values():
+        assert len(document.critical_temperatures) == 5 * 3
+        assert {entry.status for entry in document.critical_temperatures} == {"found"}
+
+
+def test_lambda_recomputed_agrees_with_the_code(spectra: dict[str, Alpha2FDocument]) -> None:
+    """Within 1 %, or the document says why not."""
+    for document in spectra.values():
+        printed = document.chosen.lambda_printed
+        assert printed is not None
+        agrees = abs(document.chosen.lambda_ - printed) < 0.01 * document.chosen.lambda_
+        assert agrees or any("recomputed" in note for note in document.warnings)
+
+
+def test_the_relaxed_cells_carry_no_pressure(database: Database) -> None:
+    """Within the gate's 2 GPa; a basis set too small for the stress of Pb leaves 37 GPa."""
+    for document in documents(database, DOCUMENTS["structure"]):
+        pressure = next(gate for gate in document.gates if gate.name == "pressure")
+        assert pressure.passed
+        assert pressure.value is not None
+        assert pressure.value < 0.5
+
+
+def test_the_table_names_every_material_and_method(output: str) -> None:
+    for words in ("Al", "Pb", "McMillan", "Allen-Dynes", "Xie 2019", "Xie 2022", "Eliashberg", "mu* 0.10", "plateau"):
+        assert words in output
+    assert "report.html" in output
+
+
+def test_fireworks_are_named_by_material_and_step(machine: Machine, output: str) -> None:
+    assert output
+    names = [firework["name"] for firework in sorted(machine.collection("fireworks"), key=lambda fw: fw["fw_id"])]
+    assert names == [f"{material} {step}" for material in ("Al", "Pb") for step in STEPS]
+
+
+def test_each_step_stored_one_document(machine: Machine, output: str) -> None:
+    assert output
+    kinds = Counter((entry["output"]["material"], entry["output"]["kind"]) for entry in machine.collection("outputs"))
+    expected = {"structure": 1, "scf": 2, "coupling": 1, "force_constants": 1, "phonon": 1, "alpha2f": 1, "tc": 1}
+    assert kinds == {(material, kind): n for material in ("Al", "Pb") for kind, n in expected.items()}
+
+
+def test_force_constants_lie_in_the_blob_store_and_come_back(database: Database) -> None:
+    plain = next(documents(database, ForceConstantsDocument, material="Al"))
+    with pytest.raises(ValueError, match="blob store"):
+        plain.force_constants.to_array()
+    loaded = next(documents(database, ForceConstantsDocument, material="Al", load_arrays=True))
+    assert loaded.force_constants.to_array().shape == (2, 2, 2, 1, 1, 3, 3)
+
+
+def test_stored_documents_name_no_database_and_no_secret(machine: Machine, output: str) -> None:
+    assert output
+    for name in ("fireworks", "launches", "workflows", "outputs"):
+        assert "mongodb://" not in str(machine.collection(name))
+
+
+def test_running_again_reuses_everything_within_seconds(machine: Machine, output: str) -> None:
+    """Seconds against the minutes of the calculation: twenty allow for a machine that does other things."""
+    assert output
+    before = len(machine.collection("launches"))
+    started = time.monotonic()
+    again = machine.run("run", QUICKSTART)
+    assert again.returncode == 0
+    assert time.monotonic() - started < 20
+    assert "0 new, 2 known" in again.stdout
+    assert len(machine.collection("launches")) == before
+
+
+def test_query_prints_json_and_csv(machine: Machine, output: str) -> None:
+    assert output
+    rows = json.loads(machine.run("query", "--lambda", "1:2", "--format", "json").stdout)
+    assert [row["material"] for row in rows] == ["Pb"]
+    lines = machine.run("query", "--elements", "Al", "--format", "csv").stdout.splitlines()
+    assert [row["formula"] for row in csv.DictReader(lines)] == ["Al"]
+
+
+def test_the_page_opens_in_a_browser_without_a_network(machine: Machine, output: str, tmp_path: Path) -> None:
+    assert output
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    assert browser is not None, "install Chromium: apt-get install chromium"
+    page = machine.work / "quickstart" / "report.html"
+    finished = subprocess.run(
+        [
+            browser,
+            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+            *(f"--user-data-dir={tmp_path}", "--virtual-time-budget=4000", "--dump-dom", page.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert finished.stdout.count("<svg") >= 6
+    assert "Allen-Dynes" in finished.stdout
+    assert "http://" not in page.read_text().replace("http://www.w3.org", "")
+    assert "https://" not in page.read_text()
+
+
+def test_every_stored_document_validates(machine: Machine, output: str) -> None:
+    assert output
+    for entry in machine.collection("outputs"):
+        document = DOCUMENTS[entry["output"]["kind"]].model_validate(entry["output"])
+        assert isinstance(document, Document)
