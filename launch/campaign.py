@@ -12,20 +12,19 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymatgen.core import Structure
 
 from hightc.analysis.documents import MaterialTag
 from hightc.launch.errors import CampaignError
 from hightc.launch.structures import read_structure
-from hightc.makers.errors import CalculationError, RecipeError
+from hightc.makers.errors import CalculationError
 from hightc.makers.qe.pseudopotentials import family_directory, identify, select_pseudopotentials
-from hightc.makers.qe.recipe import OVERRIDES, PROTOCOL_NAMES, Recipe, make_recipe
+from hightc.makers.qe.recipe import PROTOCOL_NAMES, Recipe, make_recipe
 from hightc.makers.settings import ComputeSettings
 from hightc.makers.tc import DEFAULT_MU_STAR
 
 LABEL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
-DEFAULT_FAMILY = "pseudo-dojo"
 KEY_DIGITS = 6
 LATTICE_DECIMALS = 8
 
@@ -37,7 +36,9 @@ class _Part(BaseModel):
 class PseudopotentialChoice(_Part):
     """Table ``[pseudopotentials]`` of a campaign file."""
 
-    family: str = Field(DEFAULT_FAMILY, description="Installed family, debian, or a folder of UPF files.")
+    family: str | None = Field(
+        None, description="Installed family, debian, or a folder of UPF files; None: that of the settings."
+    )
     files: dict[str, str] = Field(default_factory=dict, description="File of an element, where the folder has several.")
 
 
@@ -185,7 +186,7 @@ def _resolve(
     structure = read_structure(entry.model_dump(exclude_none=True), path.parent, where=where)
     choice = entries.pseudopotentials
     try:
-        family = _family(choice.family, path.parent)
+        family = _family(choice.family or settings.pseudopotential_family, path.parent)
         directory = family_directory(family, settings.pseudopotentials_directory)
         elements = [element.symbol for element in structure.composition.elements]
         files = select_pseudopotentials(directory, elements, choice.files)
@@ -197,7 +198,7 @@ def _resolve(
             pseudopotentials=tuple(identify(file) for file in files),
             suggested_ecutwfc_ry=max(cutoffs) if len(cutoffs) == len(files) else None,
             norm_conserving=all(file.norm_conserving for file in files),
-            overrides=_numbers({**entries.recipe, **entry.recipe}),
+            overrides={**entries.recipe, **entry.recipe},
         )
     except CalculationError as error:
         msg = f"{where}: {error}"
@@ -205,20 +206,6 @@ def _resolve(
     tag = MaterialTag(campaign=campaign, material=label)
     key = _digest(tag, structure, recipe, entries)
     return Material(tag=tag, structure=structure, recipe=recipe, mu_star=entries.mu_star, key=key)
-
-
-def _numbers(overrides: dict[str, Any]) -> dict[str, Any]:
-    """Numbers of a recipe with the types that a recipe has; unknown ones are left to the recipe."""
-    known = {name: (field.annotation, field) for name, field in Recipe.model_fields.items() if name in OVERRIDES}
-    given: dict[str, Any] = {name: known[name] for name in known.keys() & overrides.keys()}
-    model = create_model("RecipeNumbers", __config__=ConfigDict(extra="allow", allow_inf_nan=False), **given)
-    try:
-        return model(**overrides).model_dump()
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        msg = f"recipe.{key}: {fault['msg']}, found {fault['input']!r}"
-        raise RecipeError(msg) from None
 
 
 def _family(family: str, folder: Path) -> str:

@@ -122,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_pseudos(commands)
     _add_database(commands)
     _add_settings(commands)
+    _add_lpad(commands)
     _add_command(commands, "version", _version, "show the version")
     return parser
 
@@ -178,6 +179,27 @@ def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="json: one array of rows")
     parser.add_argument("--documents", action="store_true", help="with --format json: whole documents, not rows")
     parser.add_argument("--limit", metavar="N", type=_positive, help="no more than so many")
+
+
+def _add_lpad(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "lpad",
+        _lpad,
+        "FireWorks' own commands on this database",
+        "For example: hightc lpad webgui   (all workflows in a browser, http://127.0.0.1:5000)\n"
+        "             hightc lpad get_wflows -d more\n"
+        "             hightc lpad -h       (every command of FireWorks)",
+    )
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="arguments of lpad")
+    parser.prefix_chars = ""  # -h and every other option belong to lpad
+
+
+def _lpad(options: argparse.Namespace) -> int:
+    from hightc.launch.lpad import run_lpad
+    from hightc.launch.settings import load_settings
+
+    return run_lpad(options.arguments, load_settings())
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -27,6 +27,9 @@ BLOB_STORE = "data"
 """Name of the additional store that jobs put large arrays into."""
 
 SERVER_TIMEOUT_MS = 5000
+
+EMBEDDED_IDLE_SECONDS = 600.0
+"""The embedded server ends when nobody has used it for so long; the next command starts it again in under a second."""
 STALE_LOCK_SECONDS = 10.0
 """A worker holds the lock of a workflow for milliseconds; held for so long, it was left by one that is gone."""
 
@@ -172,7 +175,7 @@ def open_database(settings: Settings) -> Database:
     """
     if settings.mongo_uri is None:
         try:
-            uri = embedded_mongo.start(settings.data_directory / "mongo")
+            uri = embedded_mongo.start(settings.data_directory / "mongo", idle_exit_seconds=EMBEDDED_IDLE_SECONDS)
         except embedded_mongo.EmbeddedMongoError as error:
             raise DatabaseError(str(error)) from None
         except OSError as error:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pymatgen.core import Element, Lattice, Structure
+from pymatgen.symmetry.groups import SpaceGroup
 
 from hightc.launch.errors import CampaignError
 from hightc.makers.qe.inputs import primitive_cell
@@ -66,7 +68,14 @@ def structure_from_prototype(words: str, *, where: str) -> Structure:
         msg = f"{where}: prototype: expected a line like {example!r} (Angstrom), found {words!r}"
         raise CampaignError(msg)
     lattice = _prototype_lattice(name, lengths)
+    _space_group(group)
     return Structure.from_spacegroup(group, lattice, elements, positions)
+
+
+@cache
+def _space_group(symbol: str) -> SpaceGroup:
+    """Hold a space group, which pymatgen takes 0.3 s to make and finds again only while somebody holds it."""
+    return SpaceGroup(symbol)
 
 
 def _is_length(number: float) -> bool:

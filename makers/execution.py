@@ -276,7 +276,7 @@ def _corrections(run_log: list[dict[str, Any]]) -> tuple[Correction, ...]:
 def _explain(program: Program, output: Path, error: CustodianError, handlers: Sequence[FailureHandler]) -> str:
     """One message: which program, where, what it said, what was tried, what to do."""
     end = read_run_end(output)
-    seen = [handler.failure for handler in handlers if handler.seen]
+    seen = [handler.failure for handler in handlers if handler.check(str(output.parent))]
     symptoms = "; ".join(failure.symptom for failure in seen)
     said = end.error_message or symptoms or ("its output stops before JOB DONE" if not end.job_done else "")
     stderr = output.with_suffix(".err")

@@ -54,6 +54,9 @@ class ComputeSettings(BaseSettings):
         gt=60,
         description="Time a program may take; it is asked to stop cleanly before. None: no limit.",
     )
+    pseudopotential_family: str = Field(
+        "pseudo-dojo", description="Family of campaigns that name none: installed, debian, or a folder of UPF files."
+    )
     data_directory: Path = Field(
         default_factory=default_data_directory,
         description="Folder of pseudopotentials and the embedded database.",

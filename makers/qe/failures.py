@@ -83,7 +83,7 @@ PSEUDOPOTENTIAL = Failure(
 )
 DISK_FULL = Failure(
     code="disk_full",
-    symptom="the system reports that no space is left on the device",
+    symptom="no space is left on the device",
     remedy="none",
     tries=0,
     physics="",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +24,9 @@ from hightc.makers.qe.inputs import Namelists, edit_namelists, read_namelists
 from hightc.makers.qe.phonon_restart import clear_unfinished_q
 
 PSEUDOPOTENTIAL_ROUTINES = re.compile(r"readpp|read_?upf|read_ps|scan_inp|upf|pseudo", re.IGNORECASE)
+FULL_DISK_BYTES = 1_000_000
+"""Free space below which a program that fell silent has filled the disk: nothing was left to write a message to."""
+
 DISK_FULL_TEXT = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
 
@@ -35,18 +39,11 @@ class FailureHandler(ErrorHandler):
     def __init__(self, stem: str) -> None:
         """Keep the stem of the input and output files."""
         self.stem = stem
-        self.seen = False
         self.max_num_corrections = self.failure.tries or None
-
-    @property
-    def advice(self) -> str:
-        """What the user can do when the handler cannot help."""
-        return self.failure.advice
 
     def check(self, directory: str = "./") -> bool:
         """Whether the failure is there."""
-        self.seen = self.matches(read_run_end(self.output(directory)), directory)
-        return self.seen
+        return self.matches(read_run_end(self.output(directory)), directory)
 
     def matches(self, end: RunEnd, directory: str) -> bool:
         """Whether the end of the run is this failure."""
@@ -190,7 +187,9 @@ def _from_first_unfinished_q(directory: str) -> dict[str, Any]:
 def _disk_full(end: RunEnd, output: Path) -> bool:
     stderr = output.with_suffix(".err")
     text = stderr.read_text(errors="replace") if stderr.is_file() else ""
-    return bool(DISK_FULL_TEXT.search(text) or DISK_FULL_TEXT.search(end.error_message or ""))
+    if DISK_FULL_TEXT.search(text) or DISK_FULL_TEXT.search(end.error_message or ""):
+        return True
+    return not end.job_done and shutil.disk_usage(output.parent).free < FULL_DISK_BYTES
 
 
 def pw_handlers(stem: str) -> list[FailureHandler]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -45,8 +46,10 @@ def primitive_cell(structure: Structure) -> Structure:
     Structure
         The primitive standard cell after Setyawan and Curtarolo (2010), atoms wrapped into it.
     """
-    analyzer = SpacegroupAnalyzer(structure, symprec=SYMMETRY_PRECISION_ANGSTROM)
-    primitive: Structure = analyzer.get_primitive_standard_structure()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # spglib's, of a switch that pymatgen does not set
+        analyzer = SpacegroupAnalyzer(structure, symprec=SYMMETRY_PRECISION_ANGSTROM)
+        primitive: Structure = analyzer.get_primitive_standard_structure()
     primitive.remove_oxidation_states()
     return primitive.get_sorted_structure()
 

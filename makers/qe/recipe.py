@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pymatgen.core import Structure
 
 from hightc.analysis.documents.base import JobArgument, Pseudopotential
@@ -133,6 +133,7 @@ def make_recipe(
     if unknown:
         msg = f"unknown setting {unknown[0]!r}: expected one of {', '.join(sorted(OVERRIDES))}"
         raise RecipeError(msg)
+    _require_valid(overrides)
     rules = load_protocol(protocol)
     meshes = commensurate_meshes(
         structure.lattice,
@@ -163,9 +164,24 @@ def make_recipe(
     try:
         recipe = Recipe(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        msg = f"{field}: {first['msg']}, found {first['input']!r}"
-        raise RecipeError(msg) from None
+        _refuse(error)
     require_commensurate(recipe.meshes)
     return recipe
+
+
+def _require_valid(overrides: dict[str, Any]) -> None:
+    """Refuse values of the wrong kind before other numbers are computed from them."""
+    for name, value in overrides.items():
+        field = Recipe.model_fields[name]
+        annotation: Any = Annotated[field.annotation, field]
+        try:
+            TypeAdapter(annotation).validate_python(value)
+        except ValidationError as error:
+            _refuse(error, name)
+
+
+def _refuse(error: ValidationError, *outer: str) -> NoReturn:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in (*outer, *first["loc"]))
+    msg = f"{field}: {first['msg']}, found {first['input']!r}"
+    raise RecipeError(msg) from None

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from hightc.analysis.documents import Pseudopotential
+from hightc.makers.errors import RecipeError
+from hightc.makers.qe.recipe import OVERRIDES, PROTOCOL_NAMES, Recipe, load_protocol, make_recipe
+
+LEAD = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.9), ["Pb"], [[0, 0, 0]]).get_primitive_structure()
+FILE = Pseudopotential(element="Pb", filename="Pb.upf", sha256="0" * 64)
+
+
+def lead_recipe(protocol="screen", *, suggested=None, norm_conserving=True, **overrides):
+    return make_recipe(
+        LEAD,
+        protocol=protocol,
+        family="mine",
+        pseudopotentials=(FILE,),
+        suggested_ecutwfc_ry=suggested,
+        norm_conserving=norm_conserving,
+        overrides=overrides,
+    )
+
+
+@pytest.mark.parametrize("name", PROTOCOL_NAMES)
+def test_protocol_loads_and_resolves(name):
+    recipe = lead_recipe(name)
+    rules = load_protocol(name)
+    assert recipe.protocol == name
+    assert recipe.k_mesh_dense == tuple(rules.dense_factor * n for n in recipe.k_mesh)
+    assert recipe.interpolation_mesh == tuple(rules.interpolation_factor * n for n in recipe.q_mesh)
+    assert recipe.relax_ecutwfc_ry == rules.relax_cutoff_factor * rules.ecutwfc_ry
+    assert recipe.relax
+
+
+def test_protocols_grow_in_accuracy():
+    draft, screen, precise = (load_protocol(name) for name in PROTOCOL_NAMES)
+    for name in ("k_spacing", "q_spacing", "degauss_ry", "tr2_ph", "scf_threshold_ry_per_atom"):
+        assert getattr(draft, name) >= getattr(screen, name) >= getattr(precise, name)
+    for name in ("ecutwfc_ry", "dense_factor", "n_dos", "interpolation_factor"):
+        assert getattr(draft, name) <= getattr(screen, name) <= getattr(precise, name)
+
+
+def test_unknown_protocol_is_refused_with_the_known_ones():
+    with pytest.raises(RecipeError, match="expected one of draft, screen, precise, found 'fast'"):
+        load_protocol("fast")
+
+
+def test_cutoff_is_the_files_suggestion_before_the_protocols_number():
+    assert lead_recipe().ecutwfc_ry == 90
+    assert lead_recipe(suggested=42.0).ecutwfc_ry == 42
+    assert lead_recipe(suggested=42.0, ecutwfc_ry=50.0).ecutwfc_ry == 50
+
+
+@pytest.mark.parametrize(("norm_conserving", "ratio"), [(True, 4), (False, 10)])
+def test_density_cutoff_follows_the_kind_of_pseudopotential(norm_conserving, ratio):
+    recipe = lead_recipe(norm_conserving=norm_conserving, ecutwfc_ry=30.0)
+    assert recipe.ecutrho_ry == ratio * 30
+    assert lead_recipe(ecutwfc_ry=30.0, ecutrho_ry=500.0).ecutrho_ry == 500
+
+
+def test_meshes_that_hang_on_an_overridden_mesh_follow_it():
+    recipe = lead_recipe(k_mesh=(6, 6, 6), q_mesh=(3, 3, 3))
+    assert recipe.k_mesh_dense == (24, 24, 24)
+    assert recipe.interpolation_mesh == (30, 30, 30)
+
+
+def test_threshold_of_self_consistency_grows_with_the_cell():
+    single = lead_recipe().scf_threshold_ry
+    double = make_recipe(
+        LEAD * (2, 1, 1),
+        protocol="screen",
+        family="mine",
+        pseudopotentials=(FILE,),
+        suggested_ecutwfc_ry=None,
+        norm_conserving=True,
+        overrides={},
+    ).scf_threshold_ry
+    assert double == 2 * single
+
+
+def test_every_override_but_the_identity_is_allowed():
+    assert frozenset(Recipe.model_fields) - OVERRIDES == {"protocol", "pseudopotential_family", "pseudopotentials"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"ecut": 30}, "unknown setting 'ecut': expected one of degauss_ry, ecutrho_ry"),
+        ({"pseudopotentials": ()}, "unknown setting 'pseudopotentials'"),
+        ({"degauss_ry": -0.1}, r"degauss_ry: .*greater than 0, found -0\.1"),
+        ({"degauss_ry": "wide"}, r"degauss_ry: .*number.*, found 'wide'"),
+        ({"smearing": "cold"}, r"smearing: .*marzari-vanderbilt.*, found 'cold'"),
+        ({"n_dos": 10}, "n_dos: .*50, found 10"),
+        ({"k_mesh": (8, 8, 8), "q_mesh": (3, 3, 3)}, r"k_mesh \[8, 8, 8\] is not a multiple of q_mesh"),
+        ({"k_mesh_dense": (7, 7, 7)}, r"k_mesh_dense \[7, 7, 7\] is not a multiple of k_mesh"),
+        ({"q_mesh": (0, 2, 2)}, r"q_mesh: expected three positive integers, found \[0, 2, 2\]"),
+        ({"k_mesh": (0, 8, 8)}, r"k_mesh: expected three positive integers"),
+    ],
+)
+def test_override_that_cannot_work_is_refused_by_name_and_value(overrides, message):
+    with pytest.raises(RecipeError, match=message):
+        lead_recipe(**overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"q_mesh": (2, 2)}, r"q_mesh"),
+        ({"k_mesh": 8}, r"k_mesh"),
+        ({"k_mesh": "8x8x8"}, r"k_mesh"),
+        ({"ecutwfc_ry": "high"}, r"ecutwfc_ry"),
+    ],
+)
+def test_override_of_the_wrong_shape_is_refused_by_name_not_by_a_crash(overrides, message):
+    with pytest.raises(RecipeError, match=message):
+        lead_recipe(**overrides)
+
+
+def test_recipe_survives_its_json():
+    recipe = lead_recipe()
+    assert Recipe.from_dict(recipe.as_dict()) == recipe
