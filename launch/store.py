@@ -30,9 +30,6 @@ SERVER_TIMEOUT_MS = 5000
 
 EMBEDDED_IDLE_SECONDS = 600.0
 """The embedded server ends when nobody has used it for so long; the next command starts it again in under a second."""
-STALE_LOCK_SECONDS = 10.0
-"""A worker holds the lock of a workflow for milliseconds; held for so long, it was left by one that is gone."""
-
 LOCK_POLL_SECONDS = 0.1
 
 OUTPUT_INDEXES: tuple[tuple[str, ...], ...] = (
@@ -55,11 +52,18 @@ class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no typ
     """FireWorks' LaunchPad, except that it breaks a lock that a dead worker left.
 
     FireWorks waits five minutes for it, and then leaves the firework RUNNING for ever.
+
+    Attributes
+    ----------
+    stale_lock_seconds
+        A worker holds the lock of a workflow for milliseconds; held for so long, it was left by one that is gone.
     """
+
+    stale_lock_seconds = 10.0
 
     def _refresh_wf(self, fw_id: int) -> None:
         locked = {"nodes": fw_id, "locked": {"$exists": True}}
-        end = time.monotonic() + STALE_LOCK_SECONDS
+        end = time.monotonic() + self.stale_lock_seconds
         while self.workflows.count_documents(locked):
             if time.monotonic() > end:
                 self.workflows.update_one(locked, {"$unset": {"locked": True}})
@@ -135,14 +139,14 @@ class Database:
         Raises
         ------
         DatabaseError
-            If this user may not.
+            If the database refuses.
         """
         try:
             self._prepare()
         except OperationFailure as error:
             msg = (
-                f"MongoDB at {self.address} refused to make counters and indexes ({error.code}): "
-                f"give the user of HIGHTC_MONGO_URI the role readWrite on database {self.name}"
+                f"MongoDB at {self.address} refused to make counters and indexes ({error.code}): the user of "
+                f"HIGHTC_MONGO_URI needs the role readWrite on database {self.name}, which is to be hightc's alone"
             )
             raise DatabaseError(msg) from None
 
@@ -198,9 +202,11 @@ def open_database(settings: Settings) -> Database:
         msg = f"HIGHTC_MONGO_URI cannot be used: a host that is not in the DNS, or a wrong option: {advice}"
         raise DatabaseError(msg) from None
     except OperationFailure as error:
+        database.client.close()
         msg = f"MongoDB at {database.address} refused the login ({error.code}): {advice}"
         raise DatabaseError(msg) from None
     except PyMongoError:
+        database.client.close()
         msg = f"MongoDB at {database.address} does not answer within {SERVER_TIMEOUT_MS // 1000} s: {advice}"
         raise DatabaseError(msg) from None
     return database

@@ -50,8 +50,9 @@ def work(campaign: str, database: Database, directory: Path, name: str, settings
     while True:
         os.chdir(directory)
         os.environ["HIGHTC_PROCESSES"] = str(share_of_cores(campaign, database, settings))
-        if launch_rocket(database.launchpad, worker, strm_lvl="WARNING"):
-            ran += 1
+        # asked first, because a rocket that finds nothing writes three lines into the log
+        if database.launchpad.run_exists(worker):
+            ran += launch_rocket(database.launchpad, worker, strm_lvl="WARNING")
         elif database.launchpad.fireworks.count_documents({**query, "state": {"$in": list(ACTIVE)}}):
             time.sleep(IDLE_SECONDS)
         else:

@@ -41,6 +41,7 @@ from hightc.makers.qe.inputs import (
     ph_input,
     q2r_input,
 )
+from hightc.makers.qe.meshes import irreducible_k_points
 from hightc.makers.qe.phonon_restart import clear_unfinished_q, discard_phonons
 from hightc.makers.scf import DOUBLE_DELTA_WEIGHTS
 from hightc.makers.staging import stage
@@ -71,7 +72,13 @@ class CouplingMaker(QEMaker):
         )
         first_q = _first_unfinished_q(self, scf)
         text = ph_input(self.recipe, first_q=first_q, max_seconds=clean_stop_seconds(settings))
-        run = run_program("ph", input_text=text, handlers=ph_handlers("ph"), settings=settings)
+        run = run_program(
+            "ph",
+            input_text=text,
+            handlers=ph_handlers("ph"),
+            settings=settings,
+            n_k_points=irreducible_k_points(scf.structure, scf.k_mesh),
+        )
         here = Path.cwd()
         mesh = read_dynamical_matrices(here, FILDYN)
         sums = direct_q_sum(mesh, read_elph(here))

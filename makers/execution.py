@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shlex
@@ -20,6 +21,7 @@ from hightc.analysis.documents.base import Correction
 from hightc.analysis.files import write_text
 from hightc.analysis.parsers.run_end import RunEnd, read_run_end
 from hightc.makers.errors import ProgramFailedError, ProgramNotFoundError, ScratchError
+from hightc.makers.qe.failures import DISK_FULL
 from hightc.makers.qe.handlers import FailureHandler
 from hightc.makers.settings import ComputeSettings
 
@@ -139,7 +141,7 @@ class FinishedValidator(Validator):
         return not read_run_end(Path(directory) / self.output_file).succeeded
 
 
-def program_command(program: Program, settings: ComputeSettings) -> list[str]:
+def program_command(program: Program, settings: ComputeSettings, n_k_points: int | None = None) -> list[str]:
     """Command that runs a program on this machine, without its input.
 
     Parameters
@@ -148,6 +150,8 @@ def program_command(program: Program, settings: ComputeSettings) -> list[str]:
         Which program.
     settings
         Settings of this machine.
+    n_k_points
+        Irreducible k points, among which the processes are shared; None if unknown.
 
     Raises
     ------
@@ -167,8 +171,23 @@ def program_command(program: Program, settings: ComputeSettings) -> list[str]:
         )
         raise ProgramNotFoundError(msg) from None
     _require_program(mpi[0], "HIGHTC_MPI_COMMAND")
-    pools = ["-nk", str(settings.processes)] if program in POOL_PROGRAMS else []
-    return [*mpi, *command, *pools]
+    if program not in POOL_PROGRAMS:
+        return [*mpi, *command]
+    return [*mpi, *command, "-nk", str(pool_count(settings.processes, n_k_points))]
+
+
+def pool_count(processes: int, n_k_points: int | None) -> int:
+    """Pools of k points: as many as divide the processes evenly and leave no pool without a point.
+
+    Parameters
+    ----------
+    processes
+        MPI processes.
+    n_k_points
+        Irreducible k points; None if unknown.
+    """
+    most = processes if n_k_points is None else min(processes, n_k_points)
+    return max(count for count in range(1, most + 1) if processes % count == 0)
 
 
 def _require_program(name: str, variable: str) -> None:
@@ -211,6 +230,7 @@ def run_program(
     handlers: Sequence[FailureHandler],
     settings: ComputeSettings,
     name: str | None = None,
+    n_k_points: int | None = None,
 ) -> ProgramRun:
     """Run a program in the current folder until it succeeds or no handler can help.
 
@@ -226,17 +246,19 @@ def run_program(
         Settings of this machine.
     name
         Stem of the files; the program's name if None.
+    n_k_points
+        Irreducible k points, among which the processes are shared; None if unknown.
 
     Raises
     ------
     ProgramNotFoundError, ScratchError
-        If it cannot be started.
+        If it cannot be started, or fills the disk.
     ProgramFailedError
         If it ended without its result.
     """
     stem = name or program
     folder = Path.cwd()
-    command = program_command(program, settings)
+    command = program_command(program, settings, n_k_points)
     require_free_space(folder, settings.scratch_minimum_gb)
     stop_leftovers(folder)
     input_path = folder / f"{stem}.in"
@@ -254,6 +276,11 @@ def run_program(
         custodian.run()
     except CustodianError as error:
         raise ProgramFailedError(_explain(program, folder / f"{stem}.out", error, handlers)) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        msg = f"scratch {folder}: {DISK_FULL.symptom} while {program}.x ran: {DISK_FULL.advice}"
+        raise ScratchError(msg) from error
     return ProgramRun(
         end=read_run_end(folder / f"{stem}.out"),
         corrections=_corrections(custodian.run_log),

@@ -21,6 +21,7 @@ from hightc.makers.execution import run_program
 from hightc.makers.gates import metal_gate, pressure_gate, respond
 from hightc.makers.qe.handlers import pw_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, SYMMETRY_PRECISION_ANGSTROM, primitive_cell, pw_input
+from hightc.makers.qe.meshes import irreducible_k_points
 from hightc.makers.qe.recipe import Recipe
 
 XML = Path(OUTDIR) / f"{PREFIX}.save" / "data-file-schema.xml"
@@ -54,7 +55,13 @@ class RelaxMaker(QEMaker):
             max_seconds=clean_stop_seconds(settings),
             for_stress=True,
         )
-        run = run_program("pw", input_text=text, handlers=pw_handlers("pw"), settings=settings)
+        run = run_program(
+            "pw",
+            input_text=text,
+            handlers=pw_handlers("pw"),
+            settings=settings,
+            n_k_points=irreducible_k_points(structure, self.recipe.k_mesh),
+        )
         result = read_pw_xml(XML)
         final = primitive_cell(result.structure) if self.recipe.relax else structure
         provenance = self.provenance("pw.x", run)

@@ -13,6 +13,7 @@ from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
 from hightc.makers.qe.handlers import pw_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, pw_input
+from hightc.makers.qe.meshes import irreducible_k_points
 from hightc.makers.relax import XML
 from hightc.makers.staging import stage
 
@@ -60,6 +61,7 @@ class ScfMaker(QEMaker):
 
 def _run_scf(maker: QEMaker, structure: StructureDocument, *, dense: bool) -> ScfDocument:
     settings = maker.settings()
+    mesh = maker.recipe.k_mesh_dense if dense else maker.recipe.k_mesh
     text = pw_input(
         structure.structure,
         maker.recipe,
@@ -68,7 +70,13 @@ def _run_scf(maker: QEMaker, structure: StructureDocument, *, dense: bool) -> Sc
         pseudo_dir=maker.pseudo_dir(settings),
         max_seconds=clean_stop_seconds(settings),
     )
-    run = run_program("pw", input_text=text, handlers=pw_handlers("pw"), settings=settings)
+    run = run_program(
+        "pw",
+        input_text=text,
+        handlers=pw_handlers("pw"),
+        settings=settings,
+        n_k_points=irreducible_k_points(structure.structure, mesh),
+    )
     return _document(maker, structure, run, read_pw_xml(XML), dense=dense)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes.tiny_campaign import TinyRun
+from jobflow import SETTINGS
 
 from hightc.launch import embedded_mongo
 from hightc.launch.settings import Settings
@@ -44,3 +46,12 @@ def database(server: str) -> Iterator[Database]:
     yield database
     database.launchpad.connection.close()
     database.client.close()
+
+
+@pytest.fixture
+def run_worker(database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyRun:
+    """A worker in this process, which leaves current folder, environment and job store as they were."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HIGHTC_PROCESSES", "1")
+    monkeypatch.setattr(SETTINGS, "JOB_STORE", SETTINGS.JOB_STORE)
+    return TinyRun(database, tmp_path, settings)

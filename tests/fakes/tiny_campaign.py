@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jobflow import Flow, Job
+from fireworks import FWorker
+from jobflow import SETTINGS, Flow, Job
 
 from hightc.analysis.documents import MaterialTag
 from hightc.launch.campaign import Campaign, read_campaign
-from hightc.launch.dispatch import Submission, schedule
+from hightc.launch.dispatch import Submission, schedule, worker_name
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
+from hightc.launch.worker import work
 
 NAME = "tiny"
 ALUMINIUM = """\
@@ -58,3 +60,33 @@ def submit_jobs(label: str, jobs: Sequence[Job], database: Database, directory: 
     workflow = schedule(Flow(jobs, order="linear"), material, directory)
     ids = database.launchpad.add_wf(workflow).values()
     return Submission(material, tuple(sorted(ids)), reused=False)
+
+
+@dataclass
+class TinyRun:
+    """Runs the tiny campaign's fireworks in this process."""
+
+    database: Database
+    directory: Path
+    settings: Settings
+
+    def submit(self, label: str, jobs: Sequence[Job]) -> Submission:
+        """Submit jobs as a material."""
+        return submit_jobs(label, jobs, self.database, self.directory, self.settings)
+
+    @property
+    def fworker(self) -> FWorker:
+        """What FireWorks knows of worker 0 of this machine."""
+        return FWorker(name=worker_name(0))
+
+    def tag(self, label: str) -> MaterialTag:
+        """Tag of a material."""
+        return tag(label)
+
+    def __call__(self) -> int:
+        """Work until nothing is left; the number of steps that ran."""
+        try:
+            return work(NAME, self.database, self.directory, worker_name(0), self.settings)
+        finally:
+            SETTINGS.JOB_STORE.connect()  # only a step connects it, and only what is connected can be closed
+            SETTINGS.JOB_STORE.close()

@@ -20,7 +20,7 @@ from hightc.makers.gates import metal_gate, respond
 PROVENANCE = Provenance(
     input_sha256="0", codes={}, pseudopotentials=(), corrections=(), directory="/", wall_seconds=None
 )
-ALUMINIUM = Structure(Lattice.cubic(4.05).get_primitive_lattice("F"), ["Al"], [[0, 0, 0]])
+ALUMINIUM = Structure(Lattice.cubic(4.05), ["Al"], [[0, 0, 0]])
 
 
 @job

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hightc.makers.errors import ProgramFailedError, ProgramNotFoundError, ScratchError
+from hightc.makers.execution import (
+    FOLDER_VARIABLE,
+    PARALLEL_PROGRAMS,
+    POOL_PROGRAMS,
+    program_command,
+    require_free_space,
+    run_program,
+    stop_leftovers,
+)
+from hightc.makers.qe.handlers import ph_handlers, pw_handlers
+from hightc.makers.settings import compute_settings
+
+FAKE = Path(__file__).parents[1] / "fakes" / "program.py"
+RECORDED = Path(__file__).parents[1] / "data" / "qe"
+COMPLETE = RECORDED / "al_scf" / "scf.out"
+PW_INPUT = "&CONTROL\n   outdir = './out'\n/\n&SYSTEM\n/\n&ELECTRONS\n/\nK_POINTS gamma\n"
+
+
+def fake(say, *options):
+    return shlex.join([sys.executable, str(FAKE), "--say", str(say), "--expect", "control", *options])
+
+
+def run_pw(command, **settings):
+    settings = compute_settings(pw_command=command, **settings)
+    return run_program("pw", input_text=PW_INPUT, handlers=pw_handlers("pw"), settings=settings)
+
+
+def starts():
+    return len(Path("starts").read_text().splitlines())
+
+
+def test_program_that_succeeds_hands_back_its_end_and_the_digest_of_its_input():
+    run = run_pw(fake(COMPLETE))
+    assert run.end.job_done
+    assert run.end.code_version == "6.7MaX"
+    assert run.corrections == ()
+    assert run.input_sha256 == hashlib.sha256(PW_INPUT.encode()).hexdigest()
+    assert Path("pw.in").read_text() == PW_INPUT
+
+
+def test_complete_text_does_not_excuse_a_return_code():
+    with pytest.raises(ProgramFailedError, match=r"pw\.x failed in .*return code is 3.*stderr: STOP 3.*see pw\.out"):
+        run_pw(fake(COMPLETE, "--exit", "3", "--complain", "STOP 3"))
+    assert starts() == 1
+
+
+def test_return_code_zero_does_not_excuse_a_text_without_its_end():
+    with pytest.raises(ProgramFailedError, match=r"output stops without JOB DONE .*the machine may lack memory"):
+        run_pw(fake(COMPLETE, "--lines", "40"))
+    assert starts() == 3  # twice again, as the table of failures says
+
+
+def test_error_that_no_handler_knows_is_reported_at_once_in_the_programs_words():
+    case = RECORDED / "ph_mesh_breaks_symmetry"
+    settings = compute_settings(ph_command=shlex.join([sys.executable, str(FAKE), "--say", str(case / "ph.out")]))
+    with pytest.raises(ProgramFailedError, match=r"ph\.x failed in .*: [^:]+: see ph\.out there") as caught:
+        run_program("ph", input_text=(case / "ph.in").read_text(), handlers=ph_handlers("ph"), settings=settings)
+    assert "symmetr" in str(caught.value)
+    assert starts() == 1
+
+
+def test_missing_pseudopotential_is_reported_at_once_with_file_and_advice():
+    output = RECORDED / "missing_pseudopotential" / "scf.out"
+    with pytest.raises(ProgramFailedError, match=r"Al\.not-there\.UPF not found: hightc doctor lists"):
+        run_pw(fake(output, "--exit", "1"))
+    assert starts() == 1
+
+
+def test_program_that_never_converges_ends_with_symptom_and_advice_after_the_last_rung():
+    output = RECORDED / "scf_not_converged" / "scf.out"
+    with pytest.raises(ProgramFailedError, match=r"convergence NOT achieved.*check the structure and the smearing"):
+        run_pw(fake(output, "--exit", "2"))
+    assert starts() == 4
+    assert "diagonalization  = 'cg'" in Path("pw.in").read_text()
+
+
+def test_message_of_a_failure_holds_no_object_address():
+    with pytest.raises(ProgramFailedError) as caught:
+        run_pw(fake(RECORDED / "pw_max_seconds" / "scf.out", "--exit", "2"))
+    assert "max_seconds had passed" in str(caught.value)
+    assert "0x" not in str(caught.value)
+
+
+def test_file_stem_can_differ_from_the_program():
+    settings = compute_settings(pw_command=fake(COMPLETE))
+    run_program("pw", input_text=PW_INPUT, handlers=pw_handlers("dense"), settings=settings, name="dense")
+    assert Path("dense.out").is_file()
+
+
+def test_program_that_is_not_installed_comes_with_the_way_to_install_it():
+    settings = compute_settings(pw_command="no_such_pw.x")
+    with pytest.raises(ProgramNotFoundError, match=r"'no_such_pw\.x' is not on PATH.*apt-get.*HIGHTC_PW_COMMAND"):
+        program_command("pw", settings)
+
+
+@pytest.mark.parametrize("program", ["pw", "ph", "q2r", "matdyn"])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_only_programs_that_can_share_their_work_start_under_mpi(program, processes):
+    settings = compute_settings(**{f"{program}_command": "true"}, mpi_command="env -n {processes}", processes=processes)
+    command = program_command(program, settings)
+    parallel = processes == 2 and program in PARALLEL_PROGRAMS
+    assert command[: 3 if parallel else 1] == (["env", "-n", "2"] if parallel else ["true"])
+    assert command[-2:] == ["-nk", "2"] if parallel and program in POOL_PROGRAMS else command[-1] == "true"
+
+
+@pytest.mark.parametrize("mpi", ["mpirun -np {cores}", "mpirun -np {}", "mpirun -np {processes"])
+def test_mpi_command_with_another_placeholder_is_refused(mpi):
+    settings = compute_settings(pw_command="true", mpi_command=mpi, processes=2)
+    with pytest.raises(ProgramNotFoundError, match=r"HIGHTC_MPI_COMMAND: expected a command in which \{processes\}"):
+        program_command("pw", settings)
+
+
+def test_mpi_that_is_not_installed_is_named():
+    settings = compute_settings(pw_command="true", mpi_command="no_such_mpirun -np {processes}", processes=2)
+    with pytest.raises(ProgramNotFoundError, match=r"'no_such_mpirun'.*HIGHTC_MPI_COMMAND"):
+        program_command("pw", settings)
+
+
+def test_disk_with_room_is_accepted(tmp_path):
+    require_free_space(tmp_path, 0)
+
+
+def test_disk_without_room_is_refused_with_both_numbers_and_advice(tmp_path):
+    with pytest.raises(ScratchError, match=rf"scratch {tmp_path}: expected at least 1e\+09 GB free, found .* GB: free"):
+        require_free_space(tmp_path, 1e9)
+
+
+def test_no_program_starts_on_a_disk_without_room():
+    with pytest.raises(ScratchError, match="HIGHTC_SCRATCH_MINIMUM_GB"):
+        run_pw(fake(COMPLETE), scratch_minimum_gb=1e9)
+    assert not Path("starts").exists()
+
+
+def start_sleeper(folder):
+    return subprocess.Popen(["sleep", "60"], env={**os.environ, FOLDER_VARIABLE: str(folder)})
+
+
+def test_leftovers_of_this_folder_alone_are_stopped(tmp_path):
+    ours, others = start_sleeper(tmp_path / "ours"), start_sleeper(tmp_path / "others")
+    try:
+        time.sleep(0.2)  # until both have become sleep
+        assert stop_leftovers(tmp_path / "ours") == 1
+        assert ours.wait(5) is not None
+        assert others.poll() is None
+        assert stop_leftovers(tmp_path / "ours") == 0
+    finally:
+        others.kill()
+        others.wait()
