@@ -26,13 +26,8 @@ from hightc.launch.errors import LaunchError
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
 
-MAX_RESTARTS = 3
-"""How often a step is taken up again that got its worker killed, and workers are replaced that fail by themselves."""
-
 LOG_TAIL_LINES = 3
 LOG_LINE_CHARACTERS = 200
-SETTLE_SECONDS = 1.0
-"""Longer than any moment in which a living worker holds a firework without a launch, or a workflow's lock."""
 
 
 def available_cores(settings: Settings) -> int:
@@ -76,6 +71,10 @@ class Crew:
         Folder of the campaign; each worker logs into ``workers/``.
     settings
         Settings of this machine.
+    max_restarts
+        How often a step is taken up again that got its worker killed, and workers are replaced that fail by themselves.
+    settle_seconds
+        Longer than any moment in which a living worker holds a firework without a launch, or a workflow's lock.
     fault
         How the worker that died last did so; None if none has.
     """
@@ -86,6 +85,8 @@ class Crew:
     directory: Path
     settings: Settings
     _workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    max_restarts: int = 3
+    settle_seconds: float = 1.0
     fault: str | None = None
     _deaths: Counter[int | None] = field(default_factory=Counter)
 
@@ -138,17 +139,17 @@ class Crew:
 
     def _replace(self, number: int, code: int) -> None:
         """Start a worker anew, unless workers fail by themselves; a step that gets every worker killed fails."""
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(self.settle_seconds)
         worker = worker_name(number)
         lost = lost_steps(self.submissions, self.database, dead_worker=worker)
         causes: list[int | None] = [*lost] if code < 0 and lost else [None]
         self._deaths.update(causes)
         self.fault = self._describe(number, code, max(self._deaths[cause] for cause in causes))
         for fw_id in lost:
-            if self._deaths[fw_id] > MAX_RESTARTS:
+            if self._deaths[fw_id] > self.max_restarts:
                 fail_step(fw_id, self.database, self.fault)
         recover_interrupted(self.submissions, self.database, dead_worker=worker)
-        if self._deaths[None] <= MAX_RESTARTS:
+        if self._deaths[None] <= self.max_restarts:
             self._start(number)
 
     def _describe(self, number: int, code: int, deaths: int) -> str:

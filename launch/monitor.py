@@ -16,7 +16,8 @@ from hightc.analysis.parsers.progress import read_progress
 from hightc.launch.dispatch import Submission
 from hightc.launch.store import Database
 
-BAR_WIDTH = 12
+BAR_WIDTH = 8
+MOST_LABEL_CHARACTERS = 16
 
 
 @dataclass(frozen=True)
@@ -200,9 +201,14 @@ def progress_table(progress: Sequence[Progress], elapsed_seconds: float) -> Tabl
     elapsed_seconds
         Wall time of the run in s.
     """
-    table = Table(title=f"hightc run, {clock(elapsed_seconds)} elapsed", title_justify="left", expand=False)
-    for heading in ("material", "state", "steps", "step", "elapsed", "now"):
-        table.add_column(heading, no_wrap=heading != "now", justify="right" if heading == "elapsed" else "left")
+    title = f"hightc run, {clock(elapsed_seconds)} elapsed"
+    # no frame: at 80 columns there is just room for what the program says now
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("material", no_wrap=True, max_width=MOST_LABEL_CHARACTERS)
+    for heading in ("state", "steps", "step"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("time", no_wrap=True, justify="right")
+    table.add_column("now")
     colours = {"running": "cyan", "finished": "green", "failed": "red", "stopped": "yellow", "waiting": "dim"}
     for entry in progress:
         filled = round(BAR_WIDTH * entry.done / max(entry.total, 1))

@@ -49,9 +49,9 @@ FIREWORK_INDEXES = ("spec.campaign",)
 
 
 class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
-    """FireWorks' LaunchPad, except that it breaks a lock that a dead worker left.
+    """FireWorks' LaunchPad, except that it breaks a lock that a dead worker left, and misses a workflow at once.
 
-    FireWorks waits five minutes for it, and then leaves the firework RUNNING for ever.
+    FireWorks waits five minutes in both cases, and then leaves the firework RUNNING for ever.
 
     Attributes
     ----------
@@ -61,7 +61,16 @@ class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no typ
 
     stale_lock_seconds = 10.0
 
+    def rerun_fw(self, fw_id: int, *arguments: Any, **options: Any) -> Any:
+        """Rerun a firework, as FireWorks does, once its workflow is free."""
+        self._free_workflow(fw_id)
+        return super().rerun_fw(fw_id, *arguments, **options)
+
     def _refresh_wf(self, fw_id: int) -> None:
+        self._free_workflow(fw_id)
+        super()._refresh_wf(fw_id)
+
+    def _free_workflow(self, fw_id: int) -> None:
         locked = {"nodes": fw_id, "locked": {"$exists": True}}
         end = time.monotonic() + self.stale_lock_seconds
         while self.workflows.count_documents(locked):
@@ -69,7 +78,9 @@ class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no typ
                 self.workflows.update_one(locked, {"$unset": {"locked": True}})
                 break
             time.sleep(LOCK_POLL_SECONDS)
-        super()._refresh_wf(fw_id)
+        if not self.workflows.count_documents({"nodes": fw_id}, limit=1):
+            msg = f"firework {fw_id}: expected a workflow that has it, found none: was the LaunchPad reset?"
+            raise DatabaseError(msg)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ class QEJob(Job):
             **os.environ,
             FOLDER_VARIABLE: str(Path(directory).absolute()),
             "OMP_NUM_THREADS": str(self.threads),
+            # An error message must not stay in a buffer when MPI aborts; compilers other than GNU's ignore this.
+            "GFORTRAN_UNBUFFERED_PRECONNECTED": "1",
             # Open MPI refuses root and more processes than cores unless told; other MPIs ignore these.
             "OMPI_ALLOW_RUN_AS_ROOT": "1",
             "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",

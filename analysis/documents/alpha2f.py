@@ -35,8 +35,8 @@ class SmearingMoments(Record):
 class Alpha2FDocument(Document):
     """alpha^2 F(omega) of one material for every smearing, with what is needed to trust it."""
 
-    kind: Literal["alpha2f"] = "alpha2f"
-    schema_version: Literal[1] = 1
+    kind: Literal["alpha2f"] = Field(default="alpha2f", description="Kind of the document.")
+    schema_version: Literal[1] = Field(default=1, description="Rises when the meaning of a field changes.")
     structure: Structure = Field(description="The structure, primitive standard cell, Angstrom.")
     pressure_gpa: float = Field(description="Pressure of the structure in GPa.")
     protocol: str = Field(description="Name of the protocol.")

@@ -21,8 +21,8 @@ class QPointRecord(Record):
 class CouplingDocument(Document):
     """Phonons and electron-phonon coupling on the computed q mesh, without any interpolation."""
 
-    kind: Literal["coupling"] = "coupling"
-    schema_version: Literal[1] = 1
+    kind: Literal["coupling"] = Field(default="coupling", description="Kind of the document.")
+    schema_version: Literal[1] = Field(default=1, description="Rises when the meaning of a field changes.")
     structure: Structure = Field(description="The structure, primitive standard cell, Angstrom.")
     q_mesh: tuple[int, int, int] = Field(description="q mesh, Gamma-centred.")
     q_points: tuple[QPointRecord, ...] = Field(description="Irreducible q points.")
@@ -42,8 +42,8 @@ class CouplingDocument(Document):
 class PhononDocument(Document):
     """Phonons interpolated from the force constants."""
 
-    kind: Literal["phonon"] = "phonon"
-    schema_version: Literal[1] = 1
+    kind: Literal["phonon"] = Field(default="phonon", description="Kind of the document.")
+    schema_version: Literal[1] = Field(default=1, description="Rises when the meaning of a field changes.")
     structure: Structure = Field(description="The structure, primitive standard cell, Angstrom.")
     q_mesh: tuple[int, int, int] = Field(description="q mesh the force constants come from.")
     interpolation_mesh: tuple[int, int, int] = Field(description="Mesh the density of states was summed on.")
@@ -63,8 +63,8 @@ class PhononDocument(Document):
 class ForceConstantsDocument(Document):
     """Real-space force constants: phonons anywhere follow from them."""
 
-    kind: Literal["force_constants"] = "force_constants"
-    schema_version: Literal[1] = 1
+    kind: Literal["force_constants"] = Field(default="force_constants", description="Kind of the document.")
+    schema_version: Literal[1] = Field(default=1, description="Rises when the meaning of a field changes.")
     structure: Structure = Field(description="The structure, primitive standard cell, Angstrom.")
     q_mesh: tuple[int, int, int] = Field(description="q mesh they come from.")
     force_constants: StoredArray = Field(

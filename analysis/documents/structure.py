@@ -28,8 +28,8 @@ class ElectronicState(Document):
 class StructureDocument(ElectronicState):
     """A structure relaxed at its target pressure."""
 
-    kind: Literal["structure"] = "structure"
-    schema_version: Literal[1] = 1
+    kind: Literal["structure"] = Field(default="structure", description="Kind of the document.")
+    schema_version: Literal[1] = Field(default=1, description="Rises when the meaning of a field changes.")
     initial_structure: Structure = Field(description="The structure as given, primitive standard cell, Angstrom.")
     relaxed: bool = Field(description="False if the campaign asked to keep the structure as given.")
     target_pressure_gpa: float = Field(description="Pressure asked for in GPa.")
@@ -42,8 +42,8 @@ class StructureDocument(ElectronicState):
 class ScfDocument(ElectronicState):
     """A self-consistent calculation at fixed structure."""
 
-    kind: Literal["scf"] = "scf"
-    schema_version: Literal[1] = 1
+    kind: Literal["scf"] = Field(default="scf", description="Kind of the document.")
+    schema_version: Literal[1] = Field(default=1, description="Rises when the meaning of a field changes.")
     purpose: Literal["dense", "coarse"] = Field(
         description="dense: saves the double-delta weights of the electron-phonon sum; coarse: ph.x starts from it."
     )

@@ -33,8 +33,8 @@ class CriticalTemperature(Record):
 class TcDocument(Document):
     """Critical temperatures of one spectrum by every method."""
 
-    kind: Literal["tc"] = "tc"
-    schema_version: Literal[1] = 1
+    kind: Literal["tc"] = Field(default="tc", description="Kind of the document.")
+    schema_version: Literal[1] = Field(default=1, description="Rises when the meaning of a field changes.")
     lambda_: float = Field(description="Electron-phonon coupling at the chosen smearing.")
     omega_log_mev: float | None = Field(description="Logarithmic frequency in meV; None if lambda is 0.")
     omega_2_mev: float | None = Field(description="Root mean square frequency in meV; None if lambda is 0.")

@@ -23,11 +23,11 @@ class Protocol(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    description: str
+    description: str = Field(description="What the protocol is for, as a sentence.")
     k_spacing: float = Field(gt=0, description="Largest spacing of k points in 1/Angstrom, with 2 pi.")
     q_spacing: float = Field(gt=0, description="Largest spacing of q points in 1/Angstrom, with 2 pi.")
     dense_factor: int = Field(ge=1, description="Dense k mesh over k mesh.")
-    smearing: Smearing
+    smearing: Smearing = Field(description="Kind of smearing of the occupations.")
     degauss_ry: float = Field(gt=0, description="Smearing of the occupations in Ry.")
     sigma_step_ry: float = Field(gt=0, description="Step of the ten double-delta widths in Ry.")
     tr2_ph: float = Field(gt=0, description="Threshold of the self-consistent response.")
@@ -73,7 +73,7 @@ class Recipe(JobArgument):
     k_mesh: Mesh = Field(description="Gamma-centred k mesh of the linear response.")
     k_mesh_dense: Mesh = Field(description="Gamma-centred k mesh of the double-delta sum.")
     q_mesh: Mesh = Field(description="Gamma-centred q mesh.")
-    smearing: Smearing
+    smearing: Smearing = Field(description="Kind of smearing of the occupations.")
     degauss_ry: float = Field(gt=0, description="Smearing of the occupations in Ry.")
     sigma_step_ry: float = Field(gt=0, description="Step of the ten double-delta widths in Ry.")
     tr2_ph: float = Field(gt=0, description="Threshold of the self-consistent response.")
@@ -82,8 +82,8 @@ class Recipe(JobArgument):
     n_dos: int = Field(ge=50, description="Points of the spectra.")
     relax: bool = Field(description="Whether cell and atoms are relaxed first.")
     pressure_gpa: float = Field(description="Target pressure in GPa.")
-    force_threshold_ry_bohr: float = Field(gt=0)
-    pressure_threshold_kbar: float = Field(gt=0)
+    force_threshold_ry_bohr: float = Field(gt=0, description="Force below which a relaxation ends, Ry/bohr.")
+    pressure_threshold_kbar: float = Field(gt=0, description="Pressure error below which a relaxation ends, kbar.")
 
     @property
     def meshes(self) -> Meshes:

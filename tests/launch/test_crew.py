@@ -1,4 +1,4 @@
-"""Workers as processes: replaced when they are killed, given up when they fail by themselves, stopped with what they run."""
+"""Workers as processes: replaced when they are killed, given up when they fail, stopped with what they run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 from fakes.tiny_campaign import NAME, TinyRun
 from fakes.tiny_jobs import answer, die, hang
 
-from hightc.launch.crew import MAX_RESTARTS, Crew
+from hightc.launch.crew import Crew
 from hightc.launch.dispatch import Submission, worker_lock
-from hightc.launch.errors import LaunchError
+from hightc.launch.errors import DatabaseError, LaunchError
 from hightc.launch.results import Outcome, collect_results
 from hightc.launch.store import OUTPUTS, Database
 
@@ -33,7 +33,7 @@ def crew_of(
 
     def make(*submissions: Submission, workers: int = 1) -> Crew:
         settings = run_worker.settings.model_copy(update={"workers": workers})
-        crews.append(Crew(NAME, submissions, database, tmp_path, settings))
+        crews.append(Crew(NAME, submissions, database, tmp_path, settings, max_restarts=1, settle_seconds=0.1))
         return crews[-1]
 
     yield make
@@ -72,21 +72,20 @@ def test_step_that_gets_every_worker_killed_fails_and_the_others_go_on(run_worke
     assert failed.outcome is Outcome.FAILED
     assert failed.failure is not None
     assert failed.failure.step == "A die"
-    assert (
-        f"worker 0 was killed by SIGKILL (the kernel does so when memory runs out), {MAX_RESTARTS + 1} times in all"
-        in (failed.failure.reason)
+    assert f"worker 0 was killed by SIGKILL (the kernel does so when memory runs out), 2 times in all" in (
+        failed.failure.reason
     )
     assert f"its log {crew.directory}/workers/worker-0.log ends: " in failed.failure.reason
     assert failed.failure.reason.endswith("about to run out of memory")
-    assert (Path(failed.failure.directory) / "deaths").read_text().count("died") == MAX_RESTARTS + 1
+    assert (Path(failed.failure.directory) / "deaths").read_text().count("died") == 2
     assert other.outcome is Outcome.UNFINISHED  # its output is no document of Tc
     assert database.launchpad.fireworks.find_one({"fw_id": sound.fw_ids[0]})["state"] == "COMPLETED"
 
 
 def test_workers_that_fail_by_themselves_are_given_up_within_seconds(run_worker, crew_of, database):
     submission = run_worker.submit("A", [answer("one")])
-    # FireWorks cannot check this firework out: the workflow it belongs to is gone
-    database.launchpad.workflows.delete_many({})
+    # FireWorks' checkout raises: it has no number for the launch
+    database.launchpad.fw_id_assigner.delete_many({})
     crew = crew_of(submission)
     start = time.monotonic()
     crew.start()
@@ -95,8 +94,17 @@ def test_workers_that_fail_by_themselves_are_given_up_within_seconds(run_worker,
     (result,) = collect_results([submission], database, fault=crew.fault)
     assert result.outcome is not Outcome.ANSWERED
     assert result.reason is not None
-    assert f"worker 0 ended with code 1, {MAX_RESTARTS + 1} times in all" in result.reason
+    assert f"worker 0 ended with code 1, 2 times in all" in result.reason
     assert f"its log {crew.directory}/workers/worker-0.log ends: " in result.reason
+    assert "lpad reset" in result.reason
+
+
+def test_workflow_that_vanished_ends_the_run_at_once(run_worker, crew_of, database):
+    crew = crew_of(run_worker.submit("A", [answer("one")]))
+    database.launchpad.workflows.delete_many({})
+    crew.start()
+    with pytest.raises(DatabaseError, match="expected a workflow that has it, found none: was the LaunchPad reset"):
+        tend_until(crew)
 
 
 def test_dismissed_workers_stop_with_what_they_run(run_worker, crew_of, database):

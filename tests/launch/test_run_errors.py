@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
+import psutil
 import pytest
 from fakes.campaign_machine import HIGHTC, Machine
 
@@ -340,3 +343,58 @@ def test_second_run_of_a_campaign_is_refused_wherever_its_folder_is(tmp_path: Pa
         assert machine.collection("fireworks") == []
     finally:
         machine.stop()
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[tuple[Machine, subprocess.Popen[str]]]:
+    """A run whose pw.x never ends."""
+    machine = Machine(tmp_path)
+    (tmp_path / "pw.x").write_text("#!/bin/sh\necho begun\nsleep 600\n")
+    (tmp_path / "pw.x").chmod(0o755)
+    (tmp_path / "settings.toml").write_text(f'pw_command = "{tmp_path}/pw.x"\ncores = 1\n')
+    folder = tmp_path / ".config" / "hightc"
+    folder.mkdir(parents=True)
+    (tmp_path / "settings.toml").rename(folder / "settings.toml")
+    (tmp_path / "wrong.toml").write_text(ALUMINIUM)
+    with machine.start("run", tmp_path / "wrong.toml") as process:
+        end = time.monotonic() + 60
+        while not any(path.stat().st_size for path in machine.work.glob("wrong/Al-*/01-relax/pw.out")):
+            assert time.monotonic() < end, "pw.x was not started"
+            time.sleep(0.1)
+        yield machine, process
+        process.kill()
+    machine.stop()
+
+
+def living(machine: Machine) -> list[str]:
+    """Command lines of processes that work in a folder of the machine."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
+        if process.info["status"] != psutil.STATUS_ZOMBIE and (process.info["cwd"] or "").startswith(str(machine.work)):
+            found.append(" ".join(process.info["cmdline"]))
+    return found
+
+
+def test_lost_database_ends_the_run_with_where_the_logs_are(busy) -> None:
+    machine, process = busy
+    embedded_mongo.stop(machine.data / "mongo")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    last = said.splitlines()[-1]
+    assert last.startswith("hightc: MongoDB at embedded server on this machine was lost (")
+    assert "hightc run" in last
+    assert last.endswith(f"workers' logs: {machine.work}/wrong/workers")
+    assert "Traceback" not in said
+    assert living(machine) == []
+
+
+def test_control_c_stops_what_runs_and_the_step_can_be_taken_up(busy) -> None:
+    machine, process = busy
+    assert living(machine)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "hightc: interrupted; give the same command again to continue"
+    assert living(machine) == []
+    (launch,) = machine.collection("launches")
+    assert launch["state"] == "RUNNING"  # the next run knows it for lost by its worker's name

@@ -108,3 +108,10 @@ def test_lock_of_a_living_worker_is_waited_for(database, locked):
     database.launchpad._refresh_wf(locked)
     unlock.join()
     assert 0.3 < time.monotonic() - start < database.launchpad.stale_lock_seconds / 2
+
+
+def test_firework_without_a_workflow_is_missed_at_once(database, locked):
+    database.launchpad.workflows.delete_many({})
+    for touch in (database.launchpad._refresh_wf, database.launchpad.rerun_fw):
+        with pytest.raises(DatabaseError, match=f"firework {locked}: expected a workflow that has it, found none"):
+            touch(locked)

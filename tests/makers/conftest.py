@@ -55,7 +55,8 @@ def recipe(aluminium: Structure) -> Recipe:
     """Al on meshes that need seconds for the phonons."""
     if not DEBIAN_DIRECTORY.is_dir():
         pytest.skip("needs the pseudopotentials of Debian's quantum-espresso-data")
-    return debian_recipe(aluminium, {}, k_mesh=(4, 4, 4), k_mesh_dense=(8, 8, 8), q_mesh=(2, 2, 2))
+    meshes = {"k_mesh": (4, 4, 4), "k_mesh_dense": (8, 8, 8), "q_mesh": (2, 2, 2), "interpolation_mesh": (8, 8, 8)}
+    return debian_recipe(aluminium, {}, **meshes)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,12 +18,13 @@ import psutil
 import pytest
 
 from hightc.analysis.coupling import direct_q_sum
-from hightc.analysis.parsers.ph import read_dynamical_matrices, read_elph
+from hightc.analysis.parsers.ph import count_finished_q, read_dynamical_matrices, read_elph
 from hightc.analysis.parsers.pw import read_pw_xml
 from hightc.makers.errors import ProgramFailedError, PseudopotentialError, ScratchError
 from hightc.makers.execution import FOLDER_VARIABLE, require_free_space, run_program
 from hightc.makers.qe.handlers import ph_handlers, pw_handlers
 from hightc.makers.qe.inputs import FILDYN, edit_namelists, ph_input, pw_input
+from hightc.makers.qe.phonon_restart import discard_phonons
 from hightc.makers.qe.pseudopotentials import (
     DEBIAN_DIRECTORY,
     identify,
@@ -174,26 +174,25 @@ def test_pw_that_is_killed_is_started_again(aluminium, recipe):
 
 @pytest.mark.usefixtures("phonon_folder")
 def test_phonons_that_are_killed_go_on_at_the_first_unfinished_q(fine_recipe, undisturbed):
-    def in_third_q():
-        return (
-            len(text_of("elph_dir/elph.inp_lambda.2")) > 2000 and "iter #" in text_of("ph.out").rpartition(" q = ")[2]
-        )
-
-    with killed_once("ph.x", in_third_q) as victims:
+    with killed_once("ph.x", lambda: count_finished_q(Path.cwd(), FILDYN) == (2, 3)) as victims:
         run = run_ph(ph_input(fine_recipe))
     assert victims
     assert [(c.handler, c.actions) for c in run.corrections] == [("KilledHandler", ("inputph.start_q: default -> 3",))]
     require_same(coupling(), undisturbed)
 
 
+SHARES = (0.7, 0.5, 0.35)  # of the time of an undisturbed run: the next one if the machine was faster than before
+
+
 @pytest.mark.usefixtures("phonon_folder")
-@pytest.mark.parametrize("share", [0.5, 0.85])
-def test_phonons_stopped_by_the_clock_go_on_at_the_first_unfinished_q(fine_recipe, undisturbed, share):
-    run_ph(ph_input(fine_recipe))
-    seconds = float(re.findall(r"PHONON\s*:.*CPU\s*([\d.]+)s WALL", text_of("ph.out"))[-1])
-    shutil.rmtree("out/_ph0")
-    shutil.rmtree("elph_dir")
-    run = run_ph(ph_input(fine_recipe, max_seconds=share * seconds))
+def test_phonons_stopped_by_the_clock_go_on_at_the_first_unfinished_q(fine_recipe, undisturbed):
+    run = run_ph(ph_input(fine_recipe))
+    seconds = run.end.wall_seconds
+    for share in SHARES:
+        discard_phonons(Path.cwd())
+        run = run_ph(ph_input(fine_recipe, max_seconds=share * seconds))
+        if run.corrections:
+            break
     assert set(handlers_of(run)) == {"WalltimeHandler"}
     assert all("start_q" in action for correction in run.corrections for action in correction.actions)
     require_same(coupling(), undisturbed)
@@ -207,11 +206,14 @@ def test_phonons_that_cannot_finish_one_q_in_their_time_end_with_advice(fine_rec
 
 def test_pw_stopped_by_the_clock_continues_to_the_same_energy(aluminium, recipe):
     busy = recipe.model_copy(update={"k_mesh": (12, 12, 12)})
-    run_pw(scf(aluminium, busy))
+    clean = run_pw(scf(aluminium, busy))
     energy = read_pw_xml(XML).energy_ev
-    seconds = float(re.findall(r"PWSCF\s*:.*CPU\s*([\d.]+)s WALL", text_of("pw.out"))[-1])
-    shutil.rmtree("out")
-    run = run_pw(scf(aluminium, busy, max_seconds=0.6 * seconds))
+    seconds = clean.end.wall_seconds
+    for share in SHARES:
+        shutil.rmtree("out")
+        run = run_pw(scf(aluminium, busy, max_seconds=share * seconds))
+        if run.corrections:
+            break
     assert set(handlers_of(run)) == {"WalltimeHandler"}
     assert abs(read_pw_xml(XML).energy_ev - energy) < ENERGY_EV
 
@@ -286,7 +288,7 @@ def small_disk(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     yield folder
     monkeypatch.undo()
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_small_disk_is_refused_before_anything_starts(small_disk):

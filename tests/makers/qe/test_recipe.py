@@ -5,7 +5,7 @@ from pymatgen.core import Lattice, Structure
 
 from hightc.analysis.documents import Pseudopotential
 from hightc.makers.errors import RecipeError
-from hightc.makers.qe.recipe import OVERRIDES, PROTOCOL_NAMES, Recipe, load_protocol, make_recipe
+from hightc.makers.qe.recipe import OVERRIDES, PROTOCOL_NAMES, Protocol, Recipe, load_protocol, make_recipe
 
 LEAD = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.9), ["Pb"], [[0, 0, 0]]).get_primitive_structure()
 FILE = Pseudopotential(element="Pb", filename="Pb.upf", sha256="0" * 64)
@@ -121,3 +121,8 @@ def test_override_of_the_wrong_shape_is_refused_by_name_not_by_a_crash(overrides
 def test_recipe_survives_its_json():
     recipe = lead_recipe()
     assert Recipe.from_dict(recipe.as_dict()) == recipe
+
+
+@pytest.mark.parametrize("model", [Protocol, Recipe])
+def test_every_number_has_a_description(model):
+    assert [name for name, field in model.model_fields.items() if not field.description] == []

@@ -1,0 +1,195 @@
+"""Documents of fcc aluminium, built from a recorded run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from hightc.analysis.critical_temperature import tc_document
+from hightc.analysis.documents import (
+    Alpha2FDocument,
+    Correction,
+    CouplingDocument,
+    Document,
+    ForceConstantsDocument,
+    Gate,
+    PhononDocument,
+    Provenance,
+    Pseudopotential,
+    QPointRecord,
+    ScfDocument,
+    StoredArray,
+    StructureDocument,
+)
+from hightc.analysis.parsers.matdyn import CouplingTable, SpectrumFile, read_a2f_dos, read_lambda
+from hightc.analysis.spectral_function import alpha2f_document
+
+RECORDED = Path(__file__).parents[1] / "data" / "qe"
+IDENTITY: dict[str, Any] = {"campaign": "test", "material": "Al", "formula": "Al", "elements": ("Al",)}
+
+
+@pytest.fixture(scope="session")
+def provenance() -> Provenance:
+    """Provenance with every part filled."""
+    return Provenance(
+        input_sha256="0" * 64,
+        codes={"pw.x": "6.7MaX"},
+        pseudopotentials=(Pseudopotential(element="Al", filename="Al.upf", sha256="1" * 64),),
+        corrections=(Correction(handler="KilledHandler", errors=("killed",), actions=("started again",)),),
+        directory="/scratch/al",
+        wall_seconds=1.5,
+    )
+
+
+@pytest.fixture(scope="session")
+def structure_document(provenance: Provenance) -> StructureDocument:
+    """A relaxed structure."""
+    aluminium = Structure(Lattice(1.985 * (np.ones((3, 3)) - np.eye(3))), ["Al"], [[0, 0, 0]])
+    return StructureDocument(
+        **IDENTITY,
+        structure=aluminium,
+        initial_structure=aluminium,
+        relaxed=True,
+        energy_ev=-57.0,
+        fermi_ev=8.2,
+        band_gap_ev=0.0,
+        total_magnetization_bohr_magneton=None,
+        k_mesh=(8, 8, 8),
+        target_pressure_gpa=0.0,
+        pressure_gpa=0.1,
+        max_force_ev_per_angstrom=0.0,
+        volume_change=-0.01,
+        space_group="Fm-3m",
+        protocol="draft",
+        gates=(Gate(name="metal", passed=True, value=0.0, threshold=0.1, unit="eV", message="metal: gap 0.000 eV"),),
+        warnings=("a warning",),
+        provenance=provenance,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_coupling(structure_document: StructureDocument, provenance: Provenance) -> Callable[..., CouplingDocument]:
+    """Make a coupling document with the smearings and lambdas of a test."""
+
+    def make(smearing_ev: tuple[float, ...], lambda_q_sum: tuple[float, ...]) -> CouplingDocument:
+        return CouplingDocument(
+            **IDENTITY,
+            structure=structure_document.structure,
+            q_mesh=(2, 2, 2),
+            q_points=(QPointRecord(q_fractional=(0.0, 0.0, 0.0), weight=1.0, frequencies_mev=(0.0, 0.0, 0.0)),),
+            smearing_ev=smearing_ev,
+            dos_per_ev_spin_cell=tuple(0.2 for _ in smearing_ev),
+            lambda_q_sum=lambda_q_sum,
+            omega_log_q_sum_mev=tuple(25.0 for _ in smearing_ev),
+            lowest_frequency_mev=0.0,
+            protocol="draft",
+            provenance=provenance,
+        )
+
+    return make
+
+
+def spectrum_file(omega_mev: Any, alpha2f: Any, lambda_printed: float = 0.4) -> SpectrumFile:
+    """One file a2F.dosN."""
+    values = np.asarray(alpha2f, dtype=float)
+    return SpectrumFile(np.asarray(omega_mev, dtype=float), values, values[None], lambda_printed)
+
+
+@pytest.fixture(scope="session")
+def make_alpha2f(
+    structure_document: StructureDocument, make_coupling: Callable[..., CouplingDocument], provenance: Provenance
+) -> Callable[..., Alpha2FDocument]:
+    """Make a spectral function of Debye shape whose lambda of each smearing a test names."""
+
+    def make(
+        lambdas: tuple[float, ...],
+        *,
+        printed: tuple[float, ...] | None = None,
+        q_sum: tuple[float, ...] | None = None,
+        dip: float = 0.0,
+        inherited: tuple[str, ...] = (),
+    ) -> Alpha2FDocument:
+        omega = np.linspace(0.0, 40.0, 401)
+        # 2 int a2F/w dw of c (w/40)^2 is c
+        shape = (omega / 40.0) ** 2
+        spectra = []
+        for value in lambdas:
+            spectrum = value * shape
+            spectrum[(omega > 2) & (omega < 6)] -= dip
+            spectra.append(spectrum_file(omega, spectrum))
+        smearing = tuple(0.1 * (index + 1) for index in range(len(lambdas)))
+        table = CouplingTable(
+            np.array(smearing),
+            np.array(printed or lambdas),
+            np.full(len(lambdas), 0.2),
+            np.full(len(lambdas), 25.0),
+        )
+        return alpha2f_document(
+            structure_document,
+            make_coupling(smearing, q_sum or lambdas),
+            spectra,
+            table,
+            k_mesh=(8, 8, 8),
+            k_mesh_dense=(16, 16, 16),
+            provenance=provenance,
+            inherited_warnings=inherited,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def documents(
+    structure_document: StructureDocument,
+    make_coupling: Callable[..., CouplingDocument],
+    make_alpha2f: Callable[..., Alpha2FDocument],
+    provenance: Provenance,
+) -> dict[str, Document]:
+    """One document of each kind."""
+    spectrum = make_alpha2f((0.9, 0.41, 0.40, 0.40, 0.39))
+    parts = {**IDENTITY, "structure": structure_document.structure, "protocol": "draft", "provenance": provenance}
+    return {
+        "structure": structure_document,
+        "scf": ScfDocument(
+            **parts,
+            purpose="dense",
+            energy_ev=-57.0,
+            fermi_ev=8.2,
+            band_gap_ev=0.0,
+            total_magnetization_bohr_magneton=None,
+            k_mesh=(16, 16, 16),
+        ),
+        "coupling": make_coupling((0.1, 0.2), (0.4, 0.39)),
+        "force_constants": ForceConstantsDocument(
+            **parts,
+            q_mesh=(2, 2, 2),
+            force_constants=StoredArray.from_array(np.arange(72.0).reshape(2, 2, 2, 1, 1, 3, 3)),
+        ),
+        "phonon": PhononDocument(
+            **parts,
+            q_mesh=(2, 2, 2),
+            interpolation_mesh=(16, 16, 16),
+            omega_mev=(1.0, 2.0),
+            dos_per_mev=(1.0, 2.0),
+            lowest_frequency_mev=-0.1,
+            lowest_frequency_q=(0.0, 0.0, 0.0),
+            stability="stable",
+        ),
+        "alpha2f": spectrum,
+        "tc": tc_document(spectrum, mu_star=(0.1,), reference="omega_2"),
+    }
+
+
+@pytest.fixture(scope="session")
+def recorded_spectra() -> Callable[[str, int], tuple[SpectrumFile, CouplingTable]]:
+    """A recorded spectrum and the table that matdyn.x wrote beside it."""
+
+    def read(case: str, number: int) -> tuple[SpectrumFile, CouplingTable]:
+        return read_a2f_dos(RECORDED / case / f"a2F.dos{number}"), read_lambda(RECORDED / case / "lambda")
+
+    return read

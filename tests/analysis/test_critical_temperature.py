@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import typing
+
+import pytest
+
+from hightc.analysis.critical_temperature import WEAK_COUPLING, spectrum_sha256, tc_document
+from hightc.analysis.documents.tc import Method
+from hightc.analysis.spectral_function import document_spectrum
+from hightc.eliashberg import critical_temperature
+
+METHODS = typing.get_args(Method)
+MU_STAR = (0.10, 0.13, 0.16)
+
+
+@pytest.fixture(scope="module")
+def strong(make_alpha2f):
+    """A spectrum with a plateau from the second smearing on."""
+    return make_alpha2f((2.5, 1.24, 1.20, 1.19, 1.22))
+
+
+@pytest.fixture(scope="module")
+def tc(strong):
+    return tc_document(strong, mu_star=MU_STAR, reference="omega_2")
+
+
+def test_every_method_is_there_once_for_every_mu_star(tc):
+    assert [(entry.mu_star, entry.method) for entry in tc.critical_temperatures] == [
+        (mu, method) for mu in MU_STAR for method in METHODS
+    ]
+    assert all(tc.find(method, mu) is not None for method in METHODS for mu in MU_STAR)
+    assert tc.find("eliashberg", 0.2) is None
+
+
+def test_range_over_the_plateau_holds_the_chosen_tc(strong, tc):
+    assert strong.chosen_smearing in strong.plateau.indices
+    for entry in tc.critical_temperatures:
+        assert entry.low_kelvin <= entry.tc_kelvin <= entry.high_kelvin
+        assert entry.low_kelvin < entry.high_kelvin
+
+
+def test_range_of_eliashberg_tc_is_that_of_all_spectra_of_the_plateau(strong, tc):
+    every = [critical_temperature(document_spectrum(strong, index), 0.1).tc_kelvin for index in strong.plateau.indices]
+    entry = tc.find("eliashberg", 0.1)
+    assert (entry.low_kelvin, entry.high_kelvin) == pytest.approx((min(every), max(every)))
+
+
+def test_tc_falls_as_mu_star_grows(tc):
+    for method in METHODS:
+        values = [tc.find(method, mu).tc_kelvin for mu in MU_STAR]
+        assert values == sorted(values, reverse=True)
+
+
+def test_moments_and_range_of_lambda_are_those_of_the_spectrum(strong, tc):
+    assert tc.lambda_ == strong.chosen.lambda_
+    assert (tc.omega_log_mev, tc.omega_2_mev) == (strong.chosen.omega_log_mev, strong.chosen.omega_2_mev)
+    lambdas = [strong.moments[index].lambda_ for index in strong.plateau.indices]
+    assert (tc.lambda_low, tc.lambda_high) == (min(lambdas), max(lambdas))
+    assert tc.smearing_ev == strong.smearing_ev[strong.chosen_smearing]
+    assert tc.plateau_smearing_ev == tuple(strong.smearing_ev[index] for index in strong.plateau.indices)
+
+
+@pytest.mark.parametrize("reference", ["omega_2", "omega_max"])
+def test_mu_star_is_stored_with_the_frequency_it_belongs_to(strong, reference):
+    document = tc_document(strong, mu_star=(0.1,), reference=reference)
+    spectrum = document_spectrum(strong)
+    assert document.mu_star_reference == reference
+    assert document.mu_star_reference_mev == getattr(spectrum, f"{reference}_mev")
+    assert document.find("eliashberg", 0.1).tc_kelvin == pytest.approx(
+        critical_temperature(spectrum, 0.1, reference=reference).tc_kelvin
+    )
+
+
+def test_without_a_plateau_there_is_a_tc_but_no_range(make_alpha2f):
+    document = tc_document(make_alpha2f((3.0, 2.0, 1.2)), mu_star=(0.1,), reference="omega_2")
+    assert document.plateau_smearing_ev == ()
+    assert document.lambda_low == document.lambda_high == document.lambda_
+    for entry in document.critical_temperatures:
+        assert entry.status == "found"
+        assert (entry.low_kelvin, entry.high_kelvin) == (None, None)
+
+
+def test_zero_kelvin_is_a_number_and_has_its_own_status(make_alpha2f):
+    document = tc_document(make_alpha2f((0.1, 0.1, 0.1)), mu_star=(0.3,), reference="omega_2")
+    for method in ("mcmillan", "allen_dynes", "eliashberg"):
+        entry = document.find(method, 0.3)
+        assert (entry.status, entry.tc_kelvin, entry.low_kelvin) == ("no_superconductivity", 0.0, 0.0)
+
+
+def test_temperature_below_the_range_is_no_number(make_alpha2f):
+    entry = tc_document(make_alpha2f((0.18, 0.18, 0.18)), mu_star=(0.1,), reference="omega_2").find("eliashberg", 0.1)
+    assert (entry.status, entry.tc_kelvin, entry.low_kelvin, entry.high_kelvin) == ("below_range", None, None, None)
+
+
+def test_pole_of_a_formula_is_invalid_and_no_number(make_alpha2f):
+    moments = make_alpha2f((1.0, 1.0, 1.0)).chosen
+    # Xie et al., npj Comput. Mater. 8, 14 (2022), eq. 8: 1/lambda = mu* + omega_log/omega_2
+    pole = 1 / (0.1 + moments.omega_log_mev / moments.omega_2_mev)
+    document = tc_document(make_alpha2f((pole,) * 3), mu_star=(0.1,), reference="omega_2")
+    entry = document.find("xie_2022", 0.1)
+    assert (entry.status, entry.tc_kelvin, entry.low_kelvin, entry.high_kelvin) == ("invalid", None, None, None)
+    assert document.find("allen_dynes", 0.1).status == "found"
+
+
+def test_spectrum_without_coupling_has_no_superconductivity_and_no_frequency(make_alpha2f):
+    document = tc_document(make_alpha2f((0.0, 0.0, 0.0)), mu_star=(0.1,), reference="omega_max")
+    assert document.mu_star_reference_mev is None
+    assert {entry.status for entry in document.critical_temperatures} <= {"no_superconductivity", "invalid"}
+
+
+@pytest.mark.parametrize(("coupling", "weak"), [(0.14, ["0.10", "0.13"]), (0.16, ["0.13"]), (0.3, [])])
+def test_weak_coupling_is_told_with_the_mu_star_it_holds_for(make_alpha2f, coupling, weak):
+    document = tc_document(make_alpha2f((coupling,) * 3), mu_star=(0.10, 0.13), reference="omega_2")
+    notes = [note for note in document.warnings if "practically no Tc" in note]
+    assert notes == (
+        [f"lambda {document.lambda_:.3f} is at most {WEAK_COUPLING} mu* for mu* = {', '.join(weak)}: practically no Tc"]
+        if weak
+        else []
+    )
+
+
+def test_warnings_of_the_spectrum_stay(make_alpha2f):
+    spectrum = make_alpha2f((3.0, 2.0, 1.2))
+    assert set(spectrum.warnings) <= set(tc_document(spectrum, mu_star=(0.1,), reference="omega_2").warnings)
+
+
+def test_digest_names_the_spectrum_and_not_the_campaign(strong):
+    digest = spectrum_sha256(strong)
+    assert spectrum_sha256(strong.model_copy(update={"campaign": "other", "warnings": ("x",)})) == digest
+    other = 0 if strong.chosen_smearing else 1
+    assert spectrum_sha256(strong.model_copy(update={"chosen_smearing": other})) != digest
