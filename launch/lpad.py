@@ -63,4 +63,4 @@ def run_lpad(arguments: Sequence[str], settings: Settings) -> int:
     database.close()
     path = settings.data_directory / "launchpad.yaml"
     write_launchpad_file(database, path)
-    os.execv(lpad, [lpad, "-l", str(path), *arguments])
+    os.execv(lpad, [lpad, "-l", str(path), *arguments])  # noqa: S606 - a program and its arguments, no shell

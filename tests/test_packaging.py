@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[1]
 FOLDERS = ("analysis", "eliashberg", "launch", "makers", "workflows")
 LISTED = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
 MOST_LINES = 420
-DEVELOPERS_PATH = re.compile(r"/(?:home|root|Users|work|mnt)/[\w.-]+")
+DEVELOPERS_PATH = re.compile(rf"/(?:home|root|Users)/[\w.-]+|{re.escape(str(REPOSITORY))}(?=/)")
 
 
 def repository_files() -> list[Path]:

@@ -20,7 +20,7 @@ from hightc.analysis.parsers.errors import (
 from hightc.analysis.parsers.fortran import FortranFile
 from hightc.analysis.parsers.units import RYDBERG_EV, RYDBERG_MEV, THZ_MEV
 
-_ADVICE = "the run was cut; restart ph.x with recover=.true."
+_ADVICE = "the run was cut; run ph.x again from that q point (start_q)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

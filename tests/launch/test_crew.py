@@ -72,7 +72,7 @@ def test_step_that_gets_every_worker_killed_fails_and_the_others_go_on(run_worke
     assert failed.outcome is Outcome.FAILED
     assert failed.failure is not None
     assert failed.failure.step == "A die"
-    assert f"worker 0 was killed by SIGKILL (the kernel does so when memory runs out), 2 times in all" in (
+    assert "worker 0 was killed by SIGKILL (the kernel does so when memory runs out), 2 times in all" in (
         failed.failure.reason
     )
     assert f"its log {crew.directory}/workers/worker-0.log ends: " in failed.failure.reason
@@ -94,7 +94,7 @@ def test_workers_that_fail_by_themselves_are_given_up_within_seconds(run_worker,
     (result,) = collect_results([submission], database, fault=crew.fault)
     assert result.outcome is not Outcome.ANSWERED
     assert result.reason is not None
-    assert f"worker 0 ended with code 1, 2 times in all" in result.reason
+    assert "worker 0 ended with code 1, 2 times in all" in result.reason
     assert f"its log {crew.directory}/workers/worker-0.log ends: " in result.reason
     assert "lpad reset" in result.reason
 

@@ -368,11 +368,11 @@ def busy(tmp_path: Path) -> Iterator[tuple[Machine, subprocess.Popen[str]]]:
 
 def living(machine: Machine) -> list[str]:
     """Command lines of processes that work in a folder of the machine."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
-        if process.info["status"] != psutil.STATUS_ZOMBIE and (process.info["cwd"] or "").startswith(str(machine.work)):
-            found.append(" ".join(process.info["cmdline"]))
-    return found
+    return [
+        " ".join(process.info["cmdline"])
+        for process in psutil.process_iter(["cmdline", "cwd", "status"])
+        if process.info["status"] != psutil.STATUS_ZOMBIE and (process.info["cwd"] or "").startswith(str(machine.work))
+    ]
 
 
 def test_lost_database_ends_the_run_with_where_the_logs_are(busy) -> None:
