@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from fireworks import FWAction, Workflow
+from fireworks import FWAction, LaunchPad, Workflow
 from jobflow import Flow, JobConfig
 from jobflow.managers.fireworks import flow_to_workflow
 
@@ -58,7 +58,7 @@ def make_workflow(material: Material, directory: Path) -> Workflow:
 
 
 def schedule(flow: Flow, material: Material, directory: Path) -> Workflow:
-    """Workflow of a flow, its fireworks named by label and step, numbered in order, each with its folder.
+    """Workflow of a flow, its fireworks named by label and step, each with its folder.
 
     Parameters
     ----------
@@ -83,21 +83,24 @@ def schedule(flow: Flow, material: Material, directory: Path) -> Workflow:
             )
         )
         job.name = f"{material.tag.material} {names[position - 1]}"
-    return _number_in_order(
-        flow_to_workflow(
-            flow,
-            name=f"{material.tag.material} ({material.tag.campaign})",
-            metadata={"campaign": material.tag.campaign, "material": material.tag.material, "key": material.key},
-        )
+    return flow_to_workflow(
+        flow,
+        name=f"{material.tag.material} ({material.tag.campaign})",
+        metadata={"campaign": material.tag.campaign, "material": material.tag.material, "key": material.key},
     )
 
 
-def _number_in_order(workflow: Workflow) -> Workflow:
-    """Let the ids of the fireworks rise along the flow; jobflow gives the first step the highest."""
-    links = {-parent: [-child for child in children] for parent, children in workflow.links.items()}
-    for firework in workflow.fws:
-        firework.fw_id = -firework.fw_id
-    return Workflow(workflow.fws, links_dict=links, name=workflow.name, metadata=workflow.metadata)
+def in_order(fireworks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Fireworks of a workflow from its first step to its last.
+
+    jobflow gives the first step the highest id, and FireWorks' page lists the highest id first.
+
+    Parameters
+    ----------
+    fireworks
+        Documents with ``fw_id``.
+    """
+    return sorted(fireworks, key=lambda firework: -int(firework["fw_id"]))
 
 
 def submit(campaign: Campaign, database: Database, directory: Path) -> tuple[Submission, ...]:
@@ -117,11 +120,52 @@ def submit(campaign: Campaign, database: Database, directory: Path) -> tuple[Sub
     for material in campaign.materials:
         known = launchpad.workflows.find_one({"metadata.key": material.key}, {"nodes": 1})
         if known is None:
-            ids = sorted(launchpad.add_wf(make_workflow(material, directory)).values())
+            ids = launchpad.add_wf(make_workflow(material, directory)).values()
         else:
-            ids = sorted(known["nodes"])
-        submissions.append(Submission(material, tuple(ids), reused=known is not None))
+            ids = known["nodes"]
+            _resume(launchpad, ids)
+        submissions.append(Submission(material, tuple(sorted(ids, reverse=True)), reused=known is not None))
     return tuple(submissions)
+
+
+def set_aside(campaign: str, submissions: Iterable[Submission], database: Database) -> int:
+    """Pause what the campaign's file no longer asks for: materials that were removed or whose numbers were changed.
+
+    Call it while no worker of the campaign runs on this machine.
+
+    Parameters
+    ----------
+    campaign
+        Name of the campaign.
+    submissions
+        What it asks for now.
+    database
+        The database.
+
+    Returns
+    -------
+    int
+        Steps that were set aside; they go on when the file asks for them again.
+    """
+    launchpad = database.launchpad
+    wanted = [fw_id for submission in submissions for fw_id in submission.fw_ids]
+    stale = {"spec.campaign": campaign, "state": {"$in": list(ACTIVE)}, "fw_id": {"$nin": wanted}}
+    count = 0
+    for firework in launchpad.fireworks.find(stale, {"fw_id": 1, "state": 1, "launches": 1}):
+        if firework["state"] != "RUNNING":
+            launchpad.pause_fw(firework["fw_id"])
+        elif _is_lost(launchpad, firework, None):
+            launchpad.mark_fizzled(firework["launches"][-1])
+        else:
+            continue
+        count += 1
+    return count
+
+
+def _resume(launchpad: LaunchPad, ids: Iterable[int]) -> None:
+    """Let steps go on that had been set aside."""
+    for firework in launchpad.fireworks.find({"fw_id": {"$in": list(ids)}, "state": "PAUSED"}, {"fw_id": 1}):
+        launchpad.resume_fw(firework["fw_id"])
 
 
 @contextmanager
@@ -236,13 +280,13 @@ def fail_step(fw_id: int, database: Database, reason: str) -> None:
     launchpad.complete_launch(firework["launches"][-1], action, "FIZZLED")
 
 
-def _lost_fireworks(submission: Submission, launchpad: Any, dead_worker: str | None) -> list[dict[str, Any]]:
+def _lost_fireworks(submission: Submission, launchpad: Any, dead_worker: str | None) -> list[Mapping[str, Any]]:
     """Fireworks of a material that nobody will finish, in order."""
     states = ["RUNNING", "RESERVED"] if dead_worker else ["RUNNING", "RESERVED", "FIZZLED"]
     query = {"fw_id": {"$in": list(submission.fw_ids)}, "state": {"$in": states}}
     found = launchpad.fireworks.find(query, {"fw_id": 1, "state": 1, "launches": 1})
     lost = [firework for firework in found if _is_lost(launchpad, firework, dead_worker)]
-    return sorted(lost, key=lambda firework: int(firework["fw_id"]))
+    return in_order(lost)
 
 
 def _is_lost(launchpad: Any, firework: Mapping[str, Any], dead_worker: str | None) -> bool:

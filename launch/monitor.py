@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from hightc.analysis.parsers.progress import read_progress
-from hightc.launch.dispatch import Submission
+from hightc.launch.dispatch import Submission, in_order
 from hightc.launch.store import Database
 
 BAR_WIDTH = 8
@@ -66,7 +66,7 @@ def _progress(submission: Submission, database: Database) -> Progress:
     label = submission.material.tag.material
     fields = {"fw_id": 1, "name": 1, "state": 1, "launches": 1}
     found = database.launchpad.fireworks.find({"fw_id": {"$in": list(submission.fw_ids)}}, fields)
-    fireworks = sorted(found, key=lambda firework: int(firework["fw_id"]))
+    fireworks = in_order(found)
     states = [str(firework["state"]) for firework in fireworks]
     current = next((fw for fw in fireworks if fw["state"] in ("RUNNING", "RESERVED")), None)
     if current is None and "READY" not in states:

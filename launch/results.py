@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from hightc.analysis.documents import DOCUMENTS, Alpha2FDocument, Document, Gate, PhononDocument, TcDocument
-from hightc.launch.dispatch import ACTIVE, Submission
+from hightc.launch.dispatch import ACTIVE, Submission, in_order
 from hightc.launch.store import OUTPUTS, Database
 
 TRACEBACK = "Traceback (most recent call last):"
@@ -144,7 +144,7 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
         (gate for group in documents.values() for document in group for gate in document.gates if not gate.passed),
         None,
     )
-    failed = next((found for found in sorted(fireworks, key=_id) if found["state"] == "FIZZLED"), None)
+    failed = next((found for found in in_order(fireworks) if found["state"] == "FIZZLED"), None)
     failure = _failure(failed, database, fault) if failed else None
     if "tc" in documents:
         outcome = Outcome.ANSWERED
@@ -157,10 +157,6 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
     return MaterialResult(submission, outcome, documents, gate, failure, fault)
 
 
-def _id(firework: Mapping[str, Any]) -> int:
-    return int(firework["fw_id"])
-
-
 def _failure(firework: Mapping[str, Any], database: Database, fault: str | None) -> StepFailure:
     launches = firework.get("launches") or []
     launch = database.launchpad.launches.find_one({"launch_id": launches[-1]}) if launches else None
@@ -168,7 +164,7 @@ def _failure(firework: Mapping[str, Any], database: Database, fault: str | None)
     trace = str((stored.get("_exception") or {}).get("_stacktrace") or "").strip()
     return StepFailure(
         step=str(firework["name"]),
-        fw_id=_id(firework),
+        fw_id=int(firework["fw_id"]),
         reason=error_message(trace) or fault or "it left no reason: see the logs in workers/ of the campaign's folder",
         directory=str((launch or {}).get("launch_dir", "")),
     )

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from hightc.launch.campaign import Campaign, read_campaign
 from hightc.launch.crew import Crew
-from hightc.launch.dispatch import Submission, hold_campaign, recover_interrupted, submit
+from hightc.launch.dispatch import Submission, hold_campaign, recover_interrupted, set_aside, submit
 from hightc.launch.errors import DatabaseError, LaunchError
 from hightc.launch.monitor import ProgressDisplay, clock, is_active, read_campaign_progress
 from hightc.launch.report import write_report
@@ -158,6 +158,9 @@ def _work(crew: Crew, database: Database, console: Console) -> None:
     recovered = recover_interrupted(crew.submissions, database)
     if recovered:
         console.print(f"taking up {len(recovered)} interrupted or failed steps", highlight=False)
+    aside = set_aside(crew.campaign, crew.submissions, database)
+    if aside:
+        console.print(f"set aside {aside} steps that the campaign no longer asks for", highlight=False)
     if not is_active(read_campaign_progress(crew.submissions, database)):
         return
     started = time.monotonic()

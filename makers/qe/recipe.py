@@ -64,6 +64,8 @@ def load_protocol(name: str) -> Protocol:
 class Recipe(JobArgument):
     """Every number of the calculations of one material."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     protocol: str = Field(description="Name of the protocol the numbers started from.")
     pseudopotential_family: str = Field(description="Folder or name of the family.")
     pseudopotentials: tuple[Pseudopotential, ...] = Field(description="One file an element.")

@@ -59,7 +59,7 @@ def submit_jobs(label: str, jobs: Sequence[Job], database: Database, directory: 
     material = replace(tiny_campaign(directory, settings).materials[0], tag=tag(label), key=f"{label:0>6}")
     workflow = schedule(Flow(jobs, order="linear"), material, directory)
     ids = database.launchpad.add_wf(workflow).values()
-    return Submission(material, tuple(sorted(ids)), reused=False)
+    return Submission(material, tuple(sorted(ids, reverse=True)), reused=False)
 
 
 @dataclass

@@ -12,8 +12,10 @@ from fireworks import FWAction, FWorker
 from hightc.launch.dispatch import (
     fail_step,
     hold_campaign,
+    in_order,
     lost_steps,
     recover_interrupted,
+    set_aside,
     submit,
     worker_lock,
     worker_name,
@@ -32,7 +34,7 @@ def campaign(tmp_path, settings):
 
 def fireworks(database, submission):
     query = {"fw_id": {"$in": list(submission.fw_ids)}}
-    return list(database.launchpad.fireworks.find(query).sort("fw_id", 1))
+    return in_order(database.launchpad.fireworks.find(query))
 
 
 def states(database, submission):
@@ -62,7 +64,32 @@ def test_only_the_changed_material_is_added_anew(campaign, database, tmp_path, s
     assert [(entry.material.tag.material, entry.reused) for entry in changed] == [("Al", False), ("Pb", True)]
 
 
-def test_fireworks_are_named_by_label_and_step_and_numbered_along_the_flow(campaign, database, tmp_path):
+def test_numbers_that_were_changed_set_the_old_calculation_aside_until_they_return(
+    campaign, database, tmp_path, settings
+):
+    old = submit(campaign, database, tmp_path)
+    assert set_aside("tiny", old, database) == 0
+    text = ALUMINIUM.replace("4.05", "4.06") + '\n[materials.Pb]\nprototype = "fcc Pb 4.95"\n'
+    changed = submit(tiny_campaign(tmp_path, settings, text, "Al", "Pb"), database, tmp_path)
+    assert set_aside("tiny", changed, database) == 1
+    assert states(database, old[0]) == ["PAUSED", *["WAITING"] * 7]
+    assert states(database, changed[0])[0] == states(database, changed[1])[0] == "READY"
+    again = submit(campaign, database, tmp_path)
+    assert set_aside("tiny", again, database) == 1
+    assert states(database, again[0]) == ["READY", *["WAITING"] * 7]
+    assert states(database, changed[0])[0] == "PAUSED"
+
+
+def test_interrupted_step_that_nobody_asks_for_any_more_keeps_no_worker_waiting(campaign, database, tmp_path):
+    old = submit(campaign, database, tmp_path)
+    database.launchpad.checkout_fw(FWorker(name=worker_name(0)), str(tmp_path), fw_id=old[0].fw_ids[0])
+    assert set_aside("tiny", old[1:], database) == 1
+    assert states(database, old[0])[0] == "FIZZLED"
+    assert set_aside("tiny", old[1:], database) == 0
+
+
+def test_fireworks_are_named_by_label_and_step_and_stand_in_order_on_fireworks_page(campaign, database, tmp_path):
+    # the page sorts by falling id
     for submission in submit(campaign, database, tmp_path):
         found = fireworks(database, submission)
         label = submission.material.tag.material
@@ -70,7 +97,7 @@ def test_fireworks_are_named_by_label_and_step_and_numbered_along_the_flow(campa
         assert states(database, submission) == ["READY", *["WAITING"] * 7]
         workflow = database.launchpad.workflows.find_one({"nodes": submission.fw_ids[0]})
         links = {int(parent): children for parent, children in workflow["links"].items()}
-        assert all(child > parent for parent, children in links.items() for child in children)
+        assert all(child < parent for parent, children in links.items() for child in children)
         assert workflow["name"] == f"{label} (tiny)"
         assert workflow["metadata"]["key"] == submission.material.key
 

@@ -15,6 +15,7 @@ import pytest
 from fakes.campaign_machine import QUICKSTART, Machine
 
 from hightc.analysis.documents import DOCUMENTS, Alpha2FDocument, Document, ForceConstantsDocument, TcDocument
+from hightc.launch.dispatch import in_order
 from hightc.launch.queries import alpha2f_documents, documents, tc_documents
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database, open_database
@@ -102,9 +103,10 @@ def test_the_table_names_every_material_and_method(output: str) -> None:
 
 
 def test_fireworks_are_named_by_material_and_step(machine: Machine, output: str) -> None:
+    """From the top of FireWorks' page to its end."""
     assert output
-    names = [firework["name"] for firework in sorted(machine.collection("fireworks"), key=lambda fw: fw["fw_id"])]
-    assert names == [f"{material} {step}" for material in ("Al", "Pb") for step in STEPS]
+    names = [firework["name"] for firework in in_order(machine.collection("fireworks"))]
+    assert names == [f"{material} {step}" for material in ("Pb", "Al") for step in STEPS]
 
 
 def test_each_step_stored_one_document(machine: Machine, output: str) -> None:
