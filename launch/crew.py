@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from hightc.launch.dispatch import (
 from hightc.launch.errors import LaunchError
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
+from hightc.makers.execution import die_with_parent
 
 LOG_TAIL_LINES = 3
 LOG_LINE_CHARACTERS = 200
@@ -186,11 +186,9 @@ class Crew:
             str(self.directory),
         ]
         command += ["--number", str(number)]
-        setpriv = shutil.which("setpriv")
-        prefix = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
         with self._log(number).open("ab") as stream:
             self._workers[number] = subprocess.Popen(
-                [*prefix, *command],
+                [*die_with_parent(), *command],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,6 +23,13 @@ from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
 
 ACTIVE = ("READY", "RESERVED", "RUNNING")
 """States of fireworks on which something will still happen by itself."""
+
+WORKER_PREFIX = "hightc@"
+LAUNCH_SECONDS = 0.5
+"""Longer than a living worker holds a firework without a launch."""
+
+SET_ASIDE = "set_aside"
+"""Mark in the spec of a firework that was paused because its campaign no longer asks for it."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +160,10 @@ def set_aside(campaign: str, submissions: Iterable[Submission], database: Databa
     stale = {"spec.campaign": campaign, "state": {"$in": list(ACTIVE)}, "fw_id": {"$nin": wanted}}
     count = 0
     for firework in launchpad.fireworks.find(stale, {"fw_id": 1, "state": 1, "launches": 1}):
-        if firework["state"] != "RUNNING":
-            launchpad.pause_fw(firework["fw_id"])
+        if firework["state"] != "RUNNING" or not firework["launches"]:
+            mark = {"$set": {"state": "PAUSED", f"spec.{SET_ASIDE}": True}}
+            launchpad.fireworks.update_one({"fw_id": firework["fw_id"]}, mark)
+            launchpad._refresh_wf(firework["fw_id"])
         elif _is_lost(launchpad, firework, None):
             launchpad.mark_fizzled(firework["launches"][-1])
         else:
@@ -164,7 +174,9 @@ def set_aside(campaign: str, submissions: Iterable[Submission], database: Databa
 
 def _resume(launchpad: LaunchPad, ids: Iterable[int]) -> None:
     """Let steps go on that had been set aside."""
-    for firework in launchpad.fireworks.find({"fw_id": {"$in": list(ids)}, "state": "PAUSED"}, {"fw_id": 1}):
+    paused = {"fw_id": {"$in": list(ids)}, "state": "PAUSED", f"spec.{SET_ASIDE}": True}
+    for firework in launchpad.fireworks.find(paused, {"fw_id": 1}):
+        launchpad.fireworks.update_one({"fw_id": firework["fw_id"]}, {"$unset": {f"spec.{SET_ASIDE}": True}})
         launchpad.resume_fw(firework["fw_id"])
 
 
@@ -188,6 +200,9 @@ def hold_campaign(directory: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             msg = f"{directory}: another hightc run works on this campaign: wait for it, or stop it first"
+            raise LaunchError(msg) from None
+        except OSError as error:
+            msg = f"{directory}: this file system has no locks ({error.strerror}): set HIGHTC_WORK_DIRECTORY elsewhere"
             raise LaunchError(msg) from None
         yield
 
@@ -214,9 +229,13 @@ def worker_lock(directory: Path, name: str) -> TextIO | None:
 
 
 def recover_interrupted(
-    submissions: Iterable[Submission], database: Database, *, dead_worker: str | None = None
+    submissions: Iterable[Submission],
+    database: Database,
+    *,
+    dead_worker: str | None = None,
+    held: Path | None = None,
 ) -> list[int]:
-    """Make fireworks ready again whose worker on this machine is gone.
+    """Make fireworks ready again whose worker is gone.
 
     A step keeps its folder, so it continues where it can. What failed is tried again only when no worker is named.
 
@@ -228,6 +247,9 @@ def recover_interrupted(
         The database.
     dead_worker
         The one worker that died while others live; None if no worker of the campaign runs on this machine.
+    held
+        Folder of the campaign if this process holds it (`hold_campaign`): what ran in it on any machine is lost, for
+        example on the node of a batch job that has ended.
 
     Returns
     -------
@@ -237,7 +259,7 @@ def recover_interrupted(
     launchpad = database.launchpad
     recovered: list[int] = []
     for submission in submissions:
-        lost = _lost_fireworks(submission, launchpad, dead_worker)
+        lost = _lost_fireworks(submission, launchpad, dead_worker, held)
         if lost or dead_worker is None:
             launchpad.workflows.update_many({"nodes": {"$in": list(submission.fw_ids)}}, {"$unset": {"locked": True}})
         recovered += [int(firework["fw_id"]) for firework in lost if _make_ready(launchpad, firework)]
@@ -280,22 +302,69 @@ def fail_step(fw_id: int, database: Database, reason: str) -> None:
     launchpad.complete_launch(firework["launches"][-1], action, "FIZZLED")
 
 
-def _lost_fireworks(submission: Submission, launchpad: Any, dead_worker: str | None) -> list[Mapping[str, Any]]:
+def _lost_fireworks(
+    submission: Submission, launchpad: Any, dead_worker: str | None, held: Path | None = None
+) -> list[Mapping[str, Any]]:
     """Fireworks of a material that nobody will finish, in order."""
     states = ["RUNNING", "RESERVED"] if dead_worker else ["RUNNING", "RESERVED", "FIZZLED"]
     query = {"fw_id": {"$in": list(submission.fw_ids)}, "state": {"$in": states}}
-    found = launchpad.fireworks.find(query, {"fw_id": 1, "state": 1, "launches": 1})
-    lost = [firework for firework in found if _is_lost(launchpad, firework, dead_worker)]
+    found = launchpad.fireworks.find(query, {"fw_id": 1, "state": 1, "launches": 1, "updated_on": 1})
+    lost = [firework for firework in found if _is_lost(launchpad, firework, dead_worker, held)]
     return in_order(lost)
 
 
-def _is_lost(launchpad: Any, firework: Mapping[str, Any], dead_worker: str | None) -> bool:
+def _is_lost(launchpad: Any, firework: Mapping[str, Any], dead_worker: str | None, held: Path | None = None) -> bool:
     """Whether nobody will finish this firework."""
-    if firework["state"] == "FIZZLED" or not firework["launches"]:
+    if firework["state"] == "FIZZLED":
+        return True
+    if not firework["launches"]:
+        # a living worker takes a firework and gives it a launch within milliseconds
+        return dead_worker is None or seconds_since(firework["updated_on"]) > LAUNCH_SECONDS
+    launch = launchpad.launches.find_one({"launch_id": firework["launches"][-1]}, {"fworker": 1, "launch_dir": 1}) or {}
+    name = str(launch.get("fworker", {}).get("name", ""))
+    if dead_worker is not None:
+        return name == dead_worker
+    inside = held is not None and Path(str(launch.get("launch_dir", ""))).is_relative_to(held)
+    return name.startswith(worker_name("")) or (inside and name.startswith(WORKER_PREFIX))
+
+
+def runs_here(launchpad: LaunchPad, firework: Mapping[str, Any]) -> bool:
+    """Whether a worker of this machine runs the firework, or took it a moment ago.
+
+    Parameters
+    ----------
+    launchpad
+        The LaunchPad.
+    firework
+        Document with ``launches``.
+    """
+    if not firework["launches"]:
         return True
     launch = launchpad.launches.find_one({"launch_id": firework["launches"][-1]}, {"fworker": 1}) or {}
-    name = str(launch.get("fworker", {}).get("name", ""))
-    return name == dead_worker if dead_worker else name.startswith(worker_name(""))
+    return str(launch.get("fworker", {}).get("name", "")).startswith(worker_name(""))
+
+
+def seconds_since(moment: datetime | str) -> float:
+    """Seconds since a time that FireWorks stored.
+
+    Parameters
+    ----------
+    moment
+        As stored.
+    """
+    return (datetime.now(UTC) - utc(moment)).total_seconds()
+
+
+def utc(moment: datetime | str) -> datetime:
+    """A time that FireWorks stored, with its zone.
+
+    Parameters
+    ----------
+    moment
+        As stored: a datetime or ISO 8601, with or without its zone.
+    """
+    value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _make_ready(launchpad: Any, firework: Mapping[str, Any]) -> bool:
@@ -321,4 +390,4 @@ def worker_name(number: int | str) -> str:
     number
         Its number on this machine.
     """
-    return f"hightc@{os.uname().nodename}:{number}"
+    return f"{WORKER_PREFIX}{os.uname().nodename}:{number}"

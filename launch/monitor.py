@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from hightc.analysis.parsers.progress import read_progress
-from hightc.launch.dispatch import Submission, in_order
+from hightc.launch.dispatch import Submission, in_order, utc
 from hightc.launch.store import Database
 
 BAR_WIDTH = 8
@@ -108,13 +108,8 @@ def _seconds(launch: Mapping[str, Any]) -> float:
     if start is None:
         return 0.0
     over = next((entry["created_on"] for entry in history if entry["state"] in ("COMPLETED", "FIZZLED")), None)
-    end = _utc(over) if over else datetime.now(UTC)
-    return max(0.0, (end - _utc(start)).total_seconds())
-
-
-def _utc(moment: datetime | str) -> datetime:
-    value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    end = utc(over) if over else datetime.now(UTC)
+    return max(0.0, (end - utc(start)).total_seconds())
 
 
 def _detail(launches: Sequence[Mapping[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from hightc.analysis.parsers.run_end import RunEnd, read_run_end
 from hightc.launch.findings import Finding, Status
 from hightc.launch.settings import Settings
 from hightc.makers.errors import CalculationError
-from hightc.makers.execution import Program, QEJob, program_command
+from hightc.makers.execution import Program, QEJob, die_with_parent, program_command
 
 PROGRAMS: tuple[Program, ...] = ("pw", "ph", "q2r", "matdyn")
 PROGRAM_TIMEOUT_SECONDS = 30.0
@@ -102,8 +102,8 @@ def check_mpi(settings: Settings) -> Finding:
 
 def check_process_death() -> Finding:
     """Whether programs can be made to die with their worker."""
-    path = shutil.which("setpriv")
-    if path:
-        return Finding("setpriv", "ok", f"{path}: programs die with their worker")
-    advice = "run: apt-get install util-linux: without it a killed worker leaves its program running"
-    return Finding("setpriv", "warning", "not found", advice)
+    prefix = die_with_parent()
+    if prefix:
+        return Finding("setpriv", "ok", f"{prefix[0]}: programs die with their worker")
+    advice = "run: apt-get install util-linux (2.33 or newer): without it a killed worker leaves its program running"
+    return Finding("setpriv", "warning", "no setpriv that knows --pdeathsig", advice)

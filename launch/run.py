@@ -81,6 +81,7 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         )
         raise DatabaseError(msg) from None
     elapsed = time.monotonic() - started
+    console.print(result_table(results, campaign_file=path))
     report = directory / "report.html"
     write_report(
         results,
@@ -90,7 +91,6 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         elapsed_seconds=elapsed,
         campaign_file=path,
     )
-    console.print(result_table(results, campaign_file=path))
     console.print(f"report: {report}", highlight=False, soft_wrap=True)
     console.print(f"elapsed: {clock(elapsed)}", highlight=False)
     return exit_code(results)
@@ -155,7 +155,7 @@ def _compute(
 def _work(crew: Crew, database: Database, console: Console) -> None:
     """Run workers until nothing is left to do."""
     crew.require_alone()
-    recovered = recover_interrupted(crew.submissions, database)
+    recovered = recover_interrupted(crew.submissions, database, held=crew.directory)
     if recovered:
         console.print(f"taking up {len(recovered)} interrupted or failed steps", highlight=False)
     aside = set_aside(crew.campaign, crew.submissions, database)

@@ -204,7 +204,7 @@ def open_database(settings: Settings) -> Database:
     advice = "check HIGHTC_MONGO_URI and that the server runs, or unset it to use the embedded server"
     try:
         name = parse_uri(uri)["database"] or DEFAULT_DATABASE
-        database = Database(uri=uri, name=name, embedded="%2F" in uri)
+        database = Database(uri=uri, name=name, embedded=_is_socket(uri))
         database.client.admin.command("ping")
     except (InvalidURI, ValueError):
         msg = f"HIGHTC_MONGO_URI is not a MongoDB URI: expected mongodb://host:27017/hightc: {advice}"
@@ -221,3 +221,8 @@ def open_database(settings: Settings) -> Database:
         msg = f"MongoDB at {database.address} does not answer within {SERVER_TIMEOUT_MS // 1000} s: {advice}"
         raise DatabaseError(msg) from None
     return database
+
+
+def _is_socket(uri: str) -> bool:
+    """Whether a URI leads to a Unix-domain socket, as that of the embedded server does."""
+    return any(str(host).endswith(".sock") for host, _ in parse_uri(uri)["nodelist"])

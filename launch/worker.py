@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fireworks import FWorker
 from fireworks.core.rocket_launcher import launch_rocket
 from jobflow import SETTINGS
 
 from hightc.launch.crew import available_cores, worker_count
-from hightc.launch.dispatch import ACTIVE, worker_lock, worker_name
+from hightc.launch.dispatch import ACTIVE, runs_here, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
 from hightc.launch.settings import Settings, load_settings
 from hightc.launch.store import Database, open_database
@@ -53,10 +54,17 @@ def work(campaign: str, database: Database, directory: Path, name: str, settings
         # asked first, because a rocket that finds nothing writes three lines into the log
         if database.launchpad.run_exists(worker):
             ran += launch_rocket(database.launchpad, worker, strm_lvl="WARNING")
-        elif database.launchpad.fireworks.count_documents({**query, "state": {"$in": list(ACTIVE)}}):
+        elif _may_become_ready(database, query):
             time.sleep(IDLE_SECONDS)
         else:
             return ran
+
+
+def _may_become_ready(database: Database, query: dict[str, Any]) -> bool:
+    """Whether a step may follow from what is ready or runs on this machine; other machines go on by themselves."""
+    active = {**query, "state": {"$in": list(ACTIVE)}}
+    fireworks = database.launchpad.fireworks.find(active, {"state": 1, "launches": 1})
+    return any(firework["state"] == "READY" or runs_here(database.launchpad, firework) for firework in fireworks)
 
 
 def share_of_cores(campaign: str, database: Database, settings: Settings) -> int:

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,7 +86,7 @@ class QEJob(Job):
         }
         with output.open("wb") as stdout, output.with_suffix(".err").open("wb") as stderr:
             return subprocess.Popen(
-                [*_die_with_parent(), *self.command],
+                [*die_with_parent(), *self.command],
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -97,10 +98,17 @@ class QEJob(Job):
         """Nothing: the Maker reads the output."""
 
 
-def _die_with_parent() -> list[str]:
-    """Prefix of a command that the kernel kills with its parent, where util-linux provides it."""
+def die_with_parent() -> list[str]:
+    """Prefix of a command that the kernel ends with its parent; empty where util-linux is older than 2.33."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+    return _working_prefix(setpriv) if setpriv else []
+
+
+@cache
+def _working_prefix(setpriv: str) -> list[str]:
+    prefix = [setpriv, "--pdeathsig", "TERM", "--"]
+    tried = subprocess.run([*prefix, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return prefix if tried.returncode == 0 else []
 
 
 def stop_leftovers(directory: Path) -> int:

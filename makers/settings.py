@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -64,6 +64,11 @@ class ComputeSettings(BaseSettings):
     scratch_minimum_gb: float = Field(
         1.0, ge=0, description="Free space in GB below which no program is started in a scratch folder."
     )
+
+    @field_validator("data_directory", "work_directory", mode="after", check_fields=False)
+    @classmethod
+    def _expand_home(cls, folder: Path) -> Path:
+        return folder.expanduser()
 
     @property
     def pseudopotentials_directory(self) -> Path:

@@ -15,8 +15,8 @@ MARKER = "staged.txt"
 def stage(previous_directory: str | Path, names: Iterable[str]) -> bool:
     """Copy files and folders of an earlier step into the current folder, once.
 
-    A marker written last says that the copy is complete, so that a step which is run again after a kill keeps what
-    it has computed since.
+    A marker written last lists what was copied, so that a step which is run again after a kill keeps what it has
+    computed since, and one whose earlier step was computed anew starts from the new files.
 
     Parameters
     ----------
@@ -36,24 +36,37 @@ def stage(previous_directory: str | Path, names: Iterable[str]) -> bool:
         If something is missing.
     """
     source, here = Path(previous_directory), Path.cwd()
+    found = [match for name in names for match in _matches(source, name)]
     marker = here / MARKER
-    if marker.is_file() and marker.read_text(encoding="utf-8") == str(source):
+    content = _manifest(source, found)
+    if marker.is_file() and marker.read_text(encoding="utf-8") == content:
         return False
-    for name in names:
-        matches = sorted(source.glob(name))
-        if not matches:
-            msg = (
-                f"{source}: expected {name} of the step before, found nothing: the folder was cleaned; "
-                "run that step again (lpad rerun_fws)"
-            )
-            raise StagingError(msg)
-        for match in matches:
-            target = here / match.relative_to(source)
-            if match.is_dir():
-                shutil.rmtree(target, ignore_errors=True)
-                shutil.copytree(match, target)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(match, target)
-    write_text(marker, str(source))
+    marker.unlink(missing_ok=True)
+    for match in found:
+        target = here / match.relative_to(source)
+        if match.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(match, target)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(match, target)
+    write_text(marker, content)
     return True
+
+
+def _matches(source: Path, name: str) -> list[Path]:
+    matches = sorted(source.glob(name))
+    if not matches:
+        msg = (
+            f"{source}: expected {name} of the step before, found nothing: the folder was cleaned; "
+            "run that step again (hightc lpad rerun_fws)"
+        )
+        raise StagingError(msg)
+    return matches
+
+
+def _manifest(source: Path, found: Iterable[Path]) -> str:
+    """Source and every file in it with size and time: a step that ran again makes another one."""
+    paths = [path for match in found for path in ([match] if match.is_file() else sorted(match.rglob("*")))]
+    files = [(path.relative_to(source), path.stat()) for path in paths if path.is_file()]
+    return "\n".join((str(source), *(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in files)))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fakes.tiny_campaign import ALUMINIUM, submit_jobs, tiny_campaign
@@ -277,3 +278,28 @@ def test_step_that_is_made_to_fail_keeps_the_reason(running, database):
     assert launch["state"] == step["state"] == "FIZZLED"
     stored = launch["action"]["stored_data"]["_exception"]["_stacktrace"]
     assert error_message(stored) == "worker 0 was killed: no memory"
+
+
+def test_step_that_ran_in_the_held_folder_is_taken_up_whatever_machine_ran_it(running, database, tmp_path):
+    # the node of a batch job that has ended: nobody else can work in a folder that this process holds
+    submission = running(ELSEWHERE)
+    assert recover_interrupted([submission], database, held=tmp_path / "other") == []
+    assert recover_interrupted([submission], database, held=tmp_path) == [submission.fw_ids[0]]
+    assert states(database, submission) == ["READY", "WAITING"]
+
+
+def test_step_that_a_living_worker_is_just_taking_is_left_to_it(database, tmp_path, settings):
+    submission = submit_jobs("B", [answer(1)], database, tmp_path, settings)
+    taken = {"state": "RESERVED", "updated_on": datetime.now(UTC)}
+    database.launchpad.fireworks.update_one({"fw_id": submission.fw_ids[0]}, {"$set": taken})
+    assert recover_interrupted([submission], database, dead_worker=worker_name(0)) == []
+    taken["updated_on"] -= timedelta(seconds=2)
+    database.launchpad.fireworks.update_one({"fw_id": submission.fw_ids[0]}, {"$set": taken})
+    assert recover_interrupted([submission], database, dead_worker=worker_name(0)) == [submission.fw_ids[0]]
+
+
+def test_step_that_the_user_paused_stays_paused(campaign, database, tmp_path):
+    submission = submit(campaign, database, tmp_path)[0]
+    database.launchpad.pause_fw(submission.fw_ids[0])
+    submit(campaign, database, tmp_path)
+    assert states(database, submission)[0] == "PAUSED"

@@ -134,7 +134,13 @@ def test_missing_setpriv_is_a_warning(monkeypatch, tmp_path):
     finding = check_process_death()
     assert finding.status == "warning"
     assert "apt-get install util-linux" in finding.advice
+    refusing = tmp_path / "old"
+    refusing.mkdir()
+    write_program(refusing / "setpriv", "exit 1")  # util-linux before 2.33 does not know --pdeathsig
+    monkeypatch.setenv("PATH", str(refusing))
+    assert check_process_death().status == "warning"
     write_program(tmp_path / "setpriv", "exit 0")
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert check_process_death().status == "ok"
 
 

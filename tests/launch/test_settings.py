@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hightc.launch.errors import SettingsError
-from hightc.launch.settings import load_settings
+from hightc.launch.settings import Settings, load_settings
 
 URI = "mongodb://me:hunter2@host/hightc"
 
@@ -89,3 +91,9 @@ def test_message_about_a_wrong_setting_holds_no_secret(file):
 def test_command_may_have_arguments_and_spaces(command, monkeypatch, settings):
     monkeypatch.setenv("HIGHTC_PW_COMMAND", command)
     assert load_settings().pw_command == command
+
+
+def test_home_is_meant_by_a_tilde(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = Settings(work_directory=Path("~/runs"), data_directory=Path("~/data"))
+    assert (settings.work_directory, settings.data_directory) == (tmp_path / "runs", tmp_path / "data")

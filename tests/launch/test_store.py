@@ -115,3 +115,9 @@ def test_firework_without_a_workflow_is_missed_at_once(database, locked):
     for touch in (database.launchpad._refresh_wf, database.launchpad.rerun_fw):
         with pytest.raises(DatabaseError, match=f"firework {locked}: expected a workflow that has it, found none"):
             touch(locked)
+
+
+def test_password_with_a_slash_does_not_make_a_server_embedded(settings):
+    with pytest.raises(DatabaseError, match=r"127\.0\.0\.1:1/x") as raised:
+        open_database(with_uri(settings, "mongodb://user:a%2Fb@127.0.0.1:1/x"))
+    assert "a%2Fb" not in str(raised.value)

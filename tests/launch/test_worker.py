@@ -5,6 +5,7 @@ import os
 import pytest
 from fakes.tiny_campaign import NAME
 from fakes.tiny_jobs import answer, fail, fail_until, relax, solve
+from fireworks import FWorker
 
 from hightc.launch.crew import available_cores, worker_count
 from hightc.launch.dispatch import recover_interrupted
@@ -97,3 +98,9 @@ def test_last_material_gets_all_cores(run_worker, database, settings):
     assert share_of_cores(NAME, database, chosen) == 2
     run_worker.submit("B", [answer(1)])
     assert share_of_cores(NAME, database, chosen) == 1
+
+
+def test_worker_does_not_wait_for_what_another_machine_runs(run_worker, database, tmp_path):
+    run_worker.submit("A", [answer("one"), answer("two")])
+    database.launchpad.checkout_fw(FWorker(name="hightc@another-node:0"), str(tmp_path))
+    assert run_worker() == 0

@@ -71,3 +71,10 @@ def test_missing_file_is_named_with_its_folder_and_the_next_step(previous):
 def test_missing_folder_of_the_earlier_step_is_named(tmp_path):
     with pytest.raises(StagingError, match=r"gone: expected dyn\* of the step before"):
         stage(tmp_path / "gone", ["dyn*"])
+
+
+def test_step_before_that_was_computed_anew_is_staged_anew(previous):
+    stage(previous, ["out/hightc.save"])
+    (previous / "out" / "hightc.save" / "charge-density.dat").write_text("of another structure")
+    assert stage(previous, ["out/hightc.save"])
+    assert Path("out/hightc.save/charge-density.dat").read_text() == "of another structure"
