@@ -44,6 +44,14 @@ class QSum:
     lambda_q: NDArray[np.float64]
     n_dropped_modes: int
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the sums should know."""
+        if self.n_dropped_modes == 0:
+            return ()
+        modes = "1 mode is" if self.n_dropped_modes == 1 else f"{self.n_dropped_modes} modes are"
+        return (f"{modes} imaginary or too soft to count at the computed q points: the direct q sum leaves them out",)
+
 
 def direct_q_sum(
     dynamical: Sequence[QPoint], elph: Sequence[QPointCoupling], *, softest_mev: float = _SOFTEST_MEV

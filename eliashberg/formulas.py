@@ -163,10 +163,10 @@ def xie_2022_is_at_pole(
 ) -> BoolArray:
     """Where the pole of the Xie-2022 formula, at 1/lambda = mu* + w_log/w2, spoils it.
 
-    With x = 1/lambda - mu* - w_log/w2 that is |x| < 1/2 together with a term |6.86 exp(-lambda/mu*)/x| above
-    10 %. The term was fitted as an enhancement at weak coupling, where x is large; as x -> 0 it says nothing
-    about superconductors. For mu* = 0.10 the excluded range of lambda is 1 % wide, for 0.16 about half of
-    lambda.
+    With x = 1/lambda - mu* - w_log/w2 that is |x| < 0.2 (`XIE_2022_POLE_RANGE`) together with a term
+    |6.86 exp(-lambda/mu*)/x| above 10 % (`XIE_2022_POLE_EFFECT`). The term was fitted as an enhancement at weak
+    coupling, where x is large; as x -> 0 it says nothing about superconductors. For w_log/w2 = 10/12 the excluded
+    lambda are 1.0697 to 1.0731 at mu* = 0.10, 1.007 to 1.060 at 0.13 and 0.838 to 1.090 at 0.16.
 
     Parameters
     ----------

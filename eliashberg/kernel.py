@@ -19,7 +19,6 @@ from hightc.eliashberg.modes import CoupledModes, FloatArray
 _CHUNK = 1 << 20  # numbers held at once while the kernel is summed over modes: 8 MB
 _EXACT_UP_TO = 8  # in units of the largest a_j: ten terms of the expansion are exact beyond, (1/8)^20 < 1e-18
 _EXPANSION_ORDER = 10
-_TAIL_ORDER = 6
 _TAIL_POWERS = 14  # of (n/M)^2 <= 1/16: 16^-14 < 1e-16
 
 

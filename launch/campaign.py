@@ -210,18 +210,20 @@ def _resolve(
 
 def _family(family: str, folder: Path) -> str:
     """Folders are relative to the campaign file, names are kept."""
-    if family.startswith((".", "~", "/")):
+    if "/" in family or family.startswith((".", "~")):
         return str((folder / Path(family).expanduser()).resolve())
     return family
 
 
 def _digest(tag: MaterialTag, structure: Structure, recipe: Recipe, entries: CampaignFile) -> str:
+    """Digest of the inputs; pseudopotentials count by their content, wherever they lie."""
     content = {
         "tag": tag.model_dump(),
         "lattice": _rounded(structure.lattice.matrix),
         "species": [site.specie.symbol for site in structure],
         "positions": _rounded(structure.frac_coords),
-        "recipe": recipe.model_dump(),
+        "recipe": recipe.model_dump(exclude={"pseudopotential_family", "pseudopotentials"}),
+        "pseudopotentials": {item.element: item.sha256 for item in recipe.pseudopotentials},
         "route": entries.route,
         "mu_star": entries.mu_star,
     }

@@ -13,15 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hightc.launch.dispatch import (
-    Submission,
-    fail_step,
-    lost_steps,
-    recover_interrupted,
-    worker_lock,
-    worker_name,
-)
+from hightc.launch.dispatch import Submission, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
+from hightc.launch.recovery import fail_step, lost_steps, recover_interrupted
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
 from hightc.makers.execution import die_with_parent

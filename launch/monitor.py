@@ -13,7 +13,8 @@ from rich.live import Live
 from rich.table import Table
 
 from hightc.analysis.parsers.progress import read_progress
-from hightc.launch.dispatch import Submission, in_order, utc
+from hightc.launch.dispatch import Submission, in_order
+from hightc.launch.recovery import utc
 from hightc.launch.store import Database
 
 BAR_WIDTH = 8

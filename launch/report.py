@@ -139,13 +139,19 @@ def _has(kind: str) -> Callable[[MaterialResult], bool]:
     return lambda result: bool(result.documents.get(kind))
 
 
+def _relaxed(result: MaterialResult) -> bool:
+    """Whether there is a structure that only the gap may stop."""
+    found = result.documents.get("structure", ())
+    return bool(found) and all(gate.passed for gate in found[-1].gates if gate.name != "metal")
+
+
 def _passed(*kinds: str) -> Callable[[MaterialResult], bool]:
     return lambda result: all(kind in result.documents and result.documents[kind][-1].passed for kind in kinds)
 
 
 STAGES: Final[tuple[tuple[str, Callable[[MaterialResult], bool]], ...]] = (
     ("submitted", lambda _: True),
-    ("relaxed", _has("structure")),
+    ("relaxed", _relaxed),
     ("metal", _passed("structure")),
     ("stable", _passed("coupling", "phonon")),
     ("alpha2F", _has("alpha2f")),

@@ -55,6 +55,8 @@ CALCULATED: Final = (StructureDocument, ScfDocument, CouplingDocument, ForceCons
 
 GATE_ADVICE: Final = {
     "metal": "nothing is wrong: without a Fermi surface there is no Tc, but another pressure_gpa may close the gap",
+    "pressure": "raise relax_ecutwfc_ry, start from a volume nearer to that of pressure_gpa, or set relax = false",
+    "forces": "lower scf_threshold_ry, raise relax_ecutwfc_ry, or set relax = false",
     "stable": "another structure or pressure_gpa may be stable, or a denser q_mesh may mend a marginal mode",
 }
 """What can be done about a material that a gate stopped."""

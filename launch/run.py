@@ -13,9 +13,10 @@ from rich.console import Console
 
 from hightc.launch.campaign import Campaign, read_campaign
 from hightc.launch.crew import Crew
-from hightc.launch.dispatch import Submission, hold_campaign, recover_interrupted, set_aside, submit
+from hightc.launch.dispatch import Submission, hold_campaign, submit
 from hightc.launch.errors import DatabaseError, LaunchError
 from hightc.launch.monitor import ProgressDisplay, clock, is_active, read_campaign_progress
+from hightc.launch.recovery import recover_interrupted, set_aside
 from hightc.launch.report import write_report
 from hightc.launch.report_table import result_table
 from hightc.launch.results import MaterialResult, Outcome, collect_results

@@ -15,8 +15,9 @@ from fireworks.core.rocket_launcher import launch_rocket
 from jobflow import SETTINGS
 
 from hightc.launch.crew import available_cores, worker_count
-from hightc.launch.dispatch import ACTIVE, runs_here, worker_lock, worker_name
+from hightc.launch.dispatch import ACTIVE, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
+from hightc.launch.recovery import runs_here
 from hightc.launch.settings import Settings, load_settings
 from hightc.launch.store import Database, open_database
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hightc.analysis.documents import (
     CouplingDocument,
     ForceConstantsDocument,
     PhononDocument,
+    Provenance,
     QPointRecord,
     ScfDocument,
     StoredArray,
@@ -103,7 +105,7 @@ class CouplingMaker(QEMaker):
             lowest_frequency_mev=verdict.lowest_mev,
             protocol=self.recipe.protocol,
             gates=(stability_gate(verdict),),
-            warnings=correction_warnings([provenance]),
+            warnings=(*correction_warnings([provenance]), *sums.warnings),
             provenance=provenance,
         )
         return respond(document)
@@ -138,13 +140,15 @@ class ForceConstantsMaker(QEMaker):
         stage(coupling.provenance.directory, [f"{FILDYN}*", "elph_dir"])
         run = run_program("q2r", input_text=q2r_input(), handlers=matdyn_handlers("q2r"), settings=self.settings())
         constants = read_force_constants(FORCE_CONSTANTS)
+        provenance = self.provenance("q2r.x", run)
         return ForceConstantsDocument(
             **coupling.model_dump(include=IDENTITY),
             structure=coupling.structure,
             q_mesh=coupling.q_mesh,
             force_constants=StoredArray.from_array(constants.array_ry_per_bohr2),
             protocol=self.recipe.protocol,
-            provenance=self.provenance("q2r.x", run),
+            warnings=correction_warnings([provenance]),
+            provenance=provenance,
         )
 
 
@@ -181,7 +185,10 @@ class InterpolationMaker(QEMaker):
             stability=verdict.status,
             protocol=self.recipe.protocol,
             gates=(stability_gate(verdict),),
-            warnings=(verdict.message,) if verdict.status == "marginal" else (),
+            warnings=(
+                *correction_warnings([provenance]),
+                *((verdict.message,) if verdict.status == "marginal" else ()),
+            ),
             provenance=provenance,
         )
         return respond(document)
@@ -194,15 +201,27 @@ class Alpha2FMaker(QEMaker):
     name: str = "alpha2F"
 
     @job(output_schema=Alpha2FDocument)
-    def make(self, structure: StructureDocument, coupling: CouplingDocument, phonon: PhononDocument) -> Alpha2FDocument:
+    def make(
+        self,
+        structure: StructureDocument,
+        dense: ScfDocument,
+        scf: ScfDocument,
+        coupling: CouplingDocument,
+        force_constants: ForceConstantsDocument,
+        phonon: PhononDocument,
+    ) -> Alpha2FDocument:
         """Read the spectra that matdyn.x wrote.
 
         Parameters
         ----------
         structure
             The relaxed structure.
+        dense, scf
+            The calculations on the dense mesh and on that of the linear response.
         coupling
             Phonons and coupling on the q mesh.
+        force_constants
+            Real-space force constants.
         phonon
             Interpolated phonons; the spectra lie in the folder of their run.
         """
@@ -210,7 +229,7 @@ class Alpha2FMaker(QEMaker):
         files = [folder / f"a2F.dos{number}" for number in range(1, N_SIGMA + 1)]
         spectra = [read_a2f_dos(path) for path in files]
         table = read_lambda(folder / "lambda", n_smearing=N_SIGMA)
-        parts = (structure, coupling, phonon)
+        parts = (structure, dense, scf, coupling, force_constants, phonon)
         return alpha2f_document(
             structure,
             coupling,
@@ -218,16 +237,28 @@ class Alpha2FMaker(QEMaker):
             table,
             k_mesh=self.recipe.k_mesh,
             k_mesh_dense=self.recipe.k_mesh_dense,
-            provenance=phonon.provenance.model_copy(
-                update={
-                    "input_sha256": combined_digest(part.provenance.input_sha256 for part in parts),
-                    "codes": {name: version for part in parts for name, version in part.provenance.codes.items()},
-                    "corrections": tuple(item for part in parts for item in part.provenance.corrections),
-                    "wall_seconds": sum(part.provenance.wall_seconds or 0.0 for part in parts),
-                }
-            ),
-            inherited_warnings=[note for part in parts for note in part.warnings],
+            provenance=joined_provenance([part.provenance for part in parts]),
+            inherited_warnings=list(dict.fromkeys(note for part in parts for note in part.warnings)),
         )
+
+
+def joined_provenance(runs: Sequence[Provenance]) -> Provenance:
+    """Provenance of a result that several runs contributed to; its folder is that of the last.
+
+    Parameters
+    ----------
+    runs
+        In the order they ran.
+    """
+    seconds = [run.wall_seconds for run in runs if run.wall_seconds is not None]
+    return runs[-1].model_copy(
+        update={
+            "input_sha256": combined_digest(run.input_sha256 for run in runs),
+            "codes": {name: version for run in runs for name, version in run.codes.items()},
+            "corrections": tuple(item for run in runs for item in run.corrections),
+            "wall_seconds": sum(seconds) if len(seconds) == len(runs) else None,
+        }
+    )
 
 
 def _triple(values: Any) -> tuple[float, float, float]:

@@ -14,18 +14,28 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from hightc.analysis.documents import Gate, MaterialTag, StructureDocument
 from hightc.analysis.documents.base import identity
-from hightc.analysis.parsers.pw import band_gap_ev, read_pw_xml
+from hightc.analysis.parsers.pw import PwRun, band_gap_ev, read_pw_xml
 from hightc.makers.base import QEMaker, clean_stop_seconds, correction_warnings
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import run_program
-from hightc.makers.gates import metal_gate, pressure_gate, respond
+from hightc.makers.gates import force_gate, metal_gate, pressure_gate, respond
 from hightc.makers.qe.handlers import pw_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, SYMMETRY_PRECISION_ANGSTROM, primitive_cell, pw_input
 from hightc.makers.qe.meshes import irreducible_k_points
 from hightc.makers.qe.recipe import Recipe
 
 XML = Path(OUTDIR) / f"{PREFIX}.save" / "data-file-schema.xml"
-OFTEN_MAGNETIC = frozenset(("Cr", "Mn", "Fe", "Co", "Ni", "Ce", "Nd", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "U"))
+OFTEN_MAGNETIC = frozenset(
+    (
+        *("Cr", "Mn", "Fe", "Co", "Ni"),
+        *("Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb"),
+        *("U", "Np", "Pu", "Am", "Cm"),
+    )
+)
+"""Elements with open 3d, 4f or 5f shells that carry moments in many of their metals."""
+
+BFGS_GAVE_UP = "history already reset at previous step: stopping"
+"""What pw.x 6.7 prints where no step lowers the energy any more, before it calls the relaxation converged."""
 
 
 @dataclass
@@ -62,7 +72,7 @@ class RelaxMaker(QEMaker):
             settings=settings,
             n_k_points=irreducible_k_points(structure, self.recipe.k_mesh),
         )
-        result = read_pw_xml(XML)
+        result = require_converged(read_pw_xml(XML))
         final = primitive_cell(result.structure) if self.recipe.relax else structure
         provenance = self.provenance("pw.x", run)
         gap, pressure, forces = band_gap_ev(result), result.pressure_gpa, result.forces_ev_per_angstrom
@@ -71,6 +81,7 @@ class RelaxMaker(QEMaker):
                 f"{XML.absolute()}: expected Fermi energy, bands, forces and stress, found not all: pw.x was cut; rerun"
             )
             raise ProgramFailedError(msg)
+        max_force = float(np.linalg.norm(forces, axis=1).max())
         document = StructureDocument(
             **identity(tag, final),
             structure=final,
@@ -83,20 +94,54 @@ class RelaxMaker(QEMaker):
             k_mesh=self.recipe.k_mesh,
             target_pressure_gpa=self.recipe.pressure_gpa,
             pressure_gpa=pressure,
-            max_force_ev_per_angstrom=float(np.abs(forces).max()),
+            max_force_ev_per_angstrom=max_force,
             volume_change=final.volume / structure.volume - 1,
             space_group=_space_group(final),
             protocol=self.recipe.protocol,
-            gates=_gates(gap, pressure, self.recipe),
-            warnings=(*correction_warnings([provenance]), *_spin_warnings(final)),
+            gates=_gates(gap, pressure, max_force, self.recipe),
+            warnings=(*correction_warnings([provenance]), *_stop_warnings(Path("pw.out")), *_spin_warnings(final)),
             provenance=provenance,
         )
         return respond(document)
 
 
-def _gates(gap_ev: float, pressure_gpa: float, recipe: Recipe) -> tuple[Gate, ...]:
+def require_converged(run: PwRun) -> PwRun:
+    """Refuse a relaxation that did not end at a minimum.
+
+    Parameters
+    ----------
+    run
+        What pw.x wrote.
+
+    Raises
+    ------
+    ProgramFailedError
+        If its self-consistency or its geometry did not converge.
+    """
+    if run.converged:
+        return run
+    msg = (
+        f"{XML.absolute()}: expected a converged {run.calculation}, found one that is not: run the campaign again, or "
+        "start from a structure nearer to its minimum, or set relax = false"
+    )
+    raise ProgramFailedError(msg)
+
+
+def _gates(
+    gap_ev: float, pressure_gpa: float, max_force_ev_per_angstrom: float, recipe: Recipe
+) -> tuple[Gate, ...]:
     metal = metal_gate(gap_ev)
-    return (metal, pressure_gate(pressure_gpa, recipe.pressure_gpa)) if recipe.relax else (metal,)
+    if not recipe.relax:
+        return (metal,)
+    pressure = pressure_gate(pressure_gpa, recipe.pressure_gpa)
+    return metal, pressure, force_gate(max_force_ev_per_angstrom, recipe.force_threshold_ry_bohr)
+
+
+def _stop_warnings(output: Path) -> tuple[str, ...]:
+    """Tell a relaxation that stopped on the noise of its forces, which the XML calls converged."""
+    if BFGS_GAVE_UP not in output.read_text(encoding="utf-8", errors="replace"):
+        return ()
+    return ("the relaxation stopped before its thresholds: no step lowered the energy; lower scf_threshold_ry",)
 
 
 def _space_group(structure: Structure) -> str:

@@ -54,7 +54,9 @@ class ElectronPhononFlowMaker(Maker):
         coupling = CouplingMaker(recipe=self.recipe).make(scf.output)
         force_constants = ForceConstantsMaker(recipe=self.recipe).make(coupling.output)
         phonon = InterpolationMaker(recipe=self.recipe).make(force_constants.output)
-        alpha2f = Alpha2FMaker(recipe=self.recipe).make(relax.output, coupling.output, phonon.output)
+        alpha2f = Alpha2FMaker(recipe=self.recipe).make(
+            relax.output, dense.output, scf.output, coupling.output, force_constants.output, phonon.output
+        )
         tc = self.tc.make(alpha2f.output)
         jobs: list[Flow | Job] = [relax, dense, scf, coupling, force_constants, phonon, alpha2f, tc]
         return Flow(jobs, output=tc.output, name=f"{tag.material} {self.name}")

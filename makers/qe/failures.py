@@ -41,6 +41,14 @@ SCF_NOT_CONVERGED = Failure(
     physics="nothing: the same solution is reached by another way",
     advice="check the structure and the smearing; a magnetic material may need spin",
 )
+GEOMETRY_NOT_CONVERGED = Failure(
+    code="geometry_not_converged",
+    symptom="pw.x prints 'The maximum number of steps has been reached'",
+    remedy="pw.x goes on from the last geometry (restart_mode) with twice the ionic steps (nstep)",
+    tries=2,
+    physics="nothing: the same minimum is reached in more steps",
+    advice="start from a structure nearer to its minimum, raise force_threshold_ry_bohr, or set relax = false",
+)
 PH_NOT_CONVERGED = Failure(
     code="ph_not_converged",
     symptom="ph.x prints 'No convergence has been achieved'",
@@ -92,6 +100,7 @@ DISK_FULL = Failure(
 
 FAILURES = (
     SCF_NOT_CONVERGED,
+    GEOMETRY_NOT_CONVERGED,
     PH_NOT_CONVERGED,
     WALLTIME,
     KILLED,

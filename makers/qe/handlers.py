@@ -12,6 +12,7 @@ from custodian.custodian import ErrorHandler
 from hightc.analysis.parsers.run_end import RunEnd, read_run_end
 from hightc.makers.qe.failures import (
     DISK_FULL,
+    GEOMETRY_NOT_CONVERGED,
     KILLED,
     PH_NOT_CONVERGED,
     PSEUDOPOTENTIAL,
@@ -22,6 +23,9 @@ from hightc.makers.qe.failures import (
 )
 from hightc.makers.qe.inputs import Namelists, edit_namelists, read_namelists
 from hightc.makers.qe.phonon_restart import clear_unfinished_q
+
+DEFAULT_NSTEP = 50
+"""Ionic steps of a relaxation whose input does not say: pw.x, INPUT_PW."""
 
 PSEUDOPOTENTIAL_ROUTINES = re.compile(r"readpp|read_?upf|read_ps|scan_inp|upf|pseudo", re.IGNORECASE)
 FULL_DISK_BYTES = 1_000_000
@@ -85,6 +89,21 @@ class ScfConvergenceHandler(FailureHandler):
     def changes(self, directory: str) -> Namelists | None:
         """Take the next rung of the ladder."""
         return {"electrons": self.LADDER[self.n_applied_corrections]}
+
+
+class GeometryConvergenceHandler(FailureHandler):
+    """More ionic steps from the last geometry when a relaxation used up its own."""
+
+    failure = GEOMETRY_NOT_CONVERGED
+
+    def matches(self, end: RunEnd, directory: str) -> bool:
+        """Whether the ionic steps were used up."""
+        return end.geometry_not_converged
+
+    def changes(self, directory: str) -> Namelists | None:
+        """Continue with twice the steps."""
+        steps = read_namelists(self.input(directory)).get("control", {}).get("nstep", DEFAULT_NSTEP)
+        return {"control": {"restart_mode": "restart", "nstep": 2 * int(steps)}}
 
 
 class PhononConvergenceHandler(FailureHandler):
@@ -204,6 +223,7 @@ def pw_handlers(stem: str) -> list[FailureHandler]:
         PseudopotentialHandler(stem),
         DiskFullHandler(stem),
         ScfConvergenceHandler(stem),
+        GeometryConvergenceHandler(stem),
         WalltimeHandler(stem),
         RestartFailedHandler(stem),
         KilledHandler(stem),

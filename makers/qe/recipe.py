@@ -21,7 +21,7 @@ Smearing = Literal["marzari-vanderbilt", "methfessel-paxton", "gaussian", "fermi
 class Protocol(BaseModel):
     """Accuracy without a structure: spacings, widths and thresholds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str = Field(description="What the protocol is for, as a sentence.")
     k_spacing: float = Field(gt=0, description="Largest spacing of k points in 1/Angstrom, with 2 pi.")
@@ -93,8 +93,11 @@ class Recipe(JobArgument):
         return Meshes(q=self.q_mesh, k=self.k_mesh, k_dense=self.k_mesh_dense)
 
 
-OVERRIDES = frozenset(Recipe.model_fields) - {"protocol", "pseudopotential_family", "pseudopotentials"}
-"""Numbers of a recipe that a campaign may set itself."""
+RULES = frozenset(Protocol.model_fields) - frozenset(Recipe.model_fields) - {"description"}
+"""Numbers of a protocol from which those of a recipe follow."""
+
+OVERRIDES = RULES | (frozenset(Recipe.model_fields) - {"protocol", "pseudopotential_family", "pseudopotentials"})
+"""Numbers of a protocol and of a recipe that a campaign may set itself."""
 
 
 def make_recipe(
@@ -124,7 +127,8 @@ def make_recipe(
     norm_conserving
         Whether all are norm-conserving: the density cutoff is then 4, otherwise 10 times ``ecutwfc_ry``.
     overrides
-        Fields of :class:`Recipe` that the campaign sets itself, among :data:`OVERRIDES`.
+        Numbers that the campaign sets itself, among :data:`OVERRIDES`: those of :data:`RULES` replace the protocol's,
+        and a mesh or cutoff that is named wins over what follows from them.
 
     Raises
     ------
@@ -135,8 +139,9 @@ def make_recipe(
     if unknown:
         msg = f"unknown setting {unknown[0]!r}: expected one of {', '.join(sorted(OVERRIDES))}"
         raise RecipeError(msg)
+    rules = _changed_protocol(protocol, {name: value for name, value in overrides.items() if name in RULES})
+    overrides = {name: value for name, value in overrides.items() if name not in RULES}
     _require_valid(overrides)
-    rules = load_protocol(protocol)
     meshes = commensurate_meshes(
         structure.lattice,
         k_spacing_per_angstrom=rules.k_spacing,
@@ -169,6 +174,13 @@ def make_recipe(
         _refuse(error)
     require_commensurate(recipe.meshes)
     return recipe
+
+
+def _changed_protocol(name: str, changes: dict[str, Any]) -> Protocol:
+    try:
+        return Protocol(**{**load_protocol(name).model_dump(), **changes})
+    except ValidationError as error:
+        _refuse(error)
 
 
 def _require_valid(overrides: dict[str, Any]) -> None:

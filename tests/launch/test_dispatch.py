@@ -10,18 +10,9 @@ from fakes.tiny_campaign import ALUMINIUM, submit_jobs, tiny_campaign
 from fakes.tiny_jobs import answer
 from fireworks import FWAction, FWorker
 
-from hightc.launch.dispatch import (
-    fail_step,
-    hold_campaign,
-    in_order,
-    lost_steps,
-    recover_interrupted,
-    set_aside,
-    submit,
-    worker_lock,
-    worker_name,
-)
+from hightc.launch.dispatch import hold_campaign, in_order, submit, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
+from hightc.launch.recovery import fail_step, lost_steps, recover_interrupted, set_aside
 from hightc.launch.results import error_message
 
 STEPS = ["relax", "scf dense", "scf", "ph.x electron-phonon", "q2r.x", "matdyn.x", "alpha2F", "Tc"]

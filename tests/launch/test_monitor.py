@@ -7,8 +7,9 @@ import pytest
 from fakes.tiny_jobs import answer, fail, relax, solve
 from rich.console import Console
 
-from hightc.launch.dispatch import recover_interrupted, worker_name
+from hightc.launch.dispatch import worker_name
 from hightc.launch.monitor import Progress, ProgressDisplay, clock, is_active, progress_table, read_campaign_progress
+from hightc.launch.recovery import recover_interrupted
 
 PW_OUT = """\
      Program PWSCF v.6.7MaX starts on  1Mar2026 at 12: 0: 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from fakes.tiny_jobs import answer, fail, relax, solve
 
-from hightc.launch.dispatch import fail_step
+from hightc.launch.recovery import fail_step
 from hightc.launch.results import Outcome, collect_results, error_message
 from hightc.launch.run import exit_code
 

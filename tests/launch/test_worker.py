@@ -8,7 +8,7 @@ from fakes.tiny_jobs import answer, fail, fail_until, relax, solve
 from fireworks import FWorker
 
 from hightc.launch.crew import available_cores, worker_count
-from hightc.launch.dispatch import recover_interrupted
+from hightc.launch.recovery import recover_interrupted
 from hightc.launch.store import OUTPUTS
 from hightc.launch.worker import share_of_cores
 
