@@ -77,7 +77,7 @@ class Material:
     mu_star
         Coulomb pseudopotentials.
     key
-        Digest of everything above: the same inputs have the same key.
+        Digest of everything above but mu_star, which only the last step depends on.
     """
 
     tag: MaterialTag
@@ -225,7 +225,6 @@ def _digest(tag: MaterialTag, structure: Structure, recipe: Recipe, entries: Cam
         "recipe": recipe.model_dump(exclude={"pseudopotential_family", "pseudopotentials"}),
         "pseudopotentials": {item.element: item.sha256 for item in recipe.pseudopotentials},
         "route": entries.route,
-        "mu_star": entries.mu_star,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

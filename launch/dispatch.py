@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from fireworks import Workflow
-from jobflow import Flow, JobConfig
+from fireworks import LaunchPad, Workflow
+from jobflow import Flow, JobConfig, OutputReference
 from jobflow.managers.fireworks import flow_to_workflow
 
 from hightc.launch.campaign import Campaign, Material
 from hightc.launch.errors import LaunchError
 from hightc.launch.store import Database
+from hightc.makers.electron_phonon import Alpha2FMaker
 from hightc.makers.tc import TcMaker
 from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
 
 ACTIVE = ("READY", "RESERVED", "RUNNING")
 """States of fireworks on which something will still happen by itself."""
+
+MU_STAR = "mu_star"
+"""Where the spec of a Tc step holds its Coulomb pseudopotentials."""
 
 WORKER_PREFIX = "hightc@"
 
@@ -59,7 +63,7 @@ def make_workflow(material: Material, directory: Path) -> Workflow:
     return schedule(maker.make(material.structure, material.tag), material, directory)
 
 
-def schedule(flow: Flow, material: Material, directory: Path) -> Workflow:
+def schedule(flow: Flow, material: Material, directory: Path, *, first: int = 1) -> Workflow:
     """Workflow of a flow, its fireworks named by label and step, each with its folder.
 
     Parameters
@@ -70,10 +74,12 @@ def schedule(flow: Flow, material: Material, directory: Path) -> Workflow:
         The material.
     directory
         Folder of the campaign.
+    first
+        Number of its first step.
     """
     flow.update_metadata({"campaign": material.tag.campaign, "material": material.tag.material}, dynamic=True)
     names = [job.name for job in flow.jobs]
-    for position, job in enumerate(flow.jobs, start=1):
+    for position, job in enumerate(flow.jobs, start=first):
         step = job.name.lower().replace(" ", "-").replace(".x", "")
         job.update_config(
             JobConfig(
@@ -81,12 +87,14 @@ def schedule(flow: Flow, material: Material, directory: Path) -> Workflow:
                     "_launch_dir": str(directory / material.folder / f"{position:02d}-{step}"),
                     # later steps first: a material that is under way is finished before the next is begun
                     "_priority": position,
+                    **({MU_STAR: list(material.mu_star)} if job is flow.jobs[-1] else {}),
                 }
             )
         )
-        job.name = f"{material.tag.material} {names[position - 1]}"
+        job.name = f"{material.tag.material} {names[position - first]}"
     return flow_to_workflow(
         flow,
+        allow_external_references=True,
         name=f"{material.tag.material} ({material.tag.campaign})",
         metadata={"campaign": material.tag.campaign, "material": material.tag.material, "key": material.key},
     )
@@ -121,9 +129,28 @@ def submit(campaign: Campaign, database: Database, directory: Path) -> tuple[Sub
     submissions = []
     for material in campaign.materials:
         known = launchpad.workflows.find_one({"metadata.key": material.key}, {"nodes": 1})
-        ids = launchpad.add_wf(make_workflow(material, directory)).values() if known is None else known["nodes"]
+        if known is None:
+            ids = list(launchpad.add_wf(make_workflow(material, directory)).values())
+        else:
+            ids = [*known["nodes"], *_add_mu_star(launchpad, known["nodes"], material, directory)]
         submissions.append(Submission(material, tuple(sorted(ids, reverse=True)), reused=known is not None))
     return tuple(submissions)
+
+
+def _add_mu_star(launchpad: LaunchPad, nodes: Sequence[int], material: Material, directory: Path) -> list[int]:
+    """Add a Tc step to a material whose spectrum was, or will be, computed for other mu* only."""
+    asked = {"fw_id": {"$in": list(nodes)}, f"spec.{MU_STAR}": list(material.mu_star)}
+    spectrum = launchpad.fireworks.find_one(
+        {"fw_id": {"$in": list(nodes)}, "name": f"{material.tag.material} {Alpha2FMaker.name}"},
+        {"fw_id": 1, "spec._tasks.job.uuid": 1},
+    )
+    if spectrum is None or launchpad.fireworks.count_documents(asked):
+        return []
+    reference = OutputReference(spectrum["spec"]["_tasks"][0]["job"]["uuid"])
+    step = Flow([TcMaker(mu_star=material.mu_star).make(reference)])
+    launchpad.append_wf(schedule(step, material, directory, first=len(nodes) + 1), [spectrum["fw_id"]])
+    grown = launchpad.workflows.find_one({"nodes": spectrum["fw_id"]}, {"nodes": 1})
+    return [fw_id for fw_id in grown["nodes"] if fw_id not in nodes]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -82,9 +82,8 @@ class MaterialResult:
 
     @property
     def tc(self) -> TcDocument | None:
-        """Critical temperatures, where it came that far."""
-        found = self.documents.get("tc", ())
-        return found[-1] if found and isinstance(found[-1], TcDocument) else None
+        """Critical temperatures at the mu* of the campaign, where it came that far."""
+        return _tc_at(self.documents, self.submission.material.mu_star)
 
     @property
     def alpha2f(self) -> Alpha2FDocument | None:
@@ -106,6 +105,16 @@ class MaterialResult:
         if self.failure is not None:
             return f"{self.failure.step}: {self.failure.reason}"
         return None if self.outcome is Outcome.ANSWERED else f"not finished: {self.fault or 'run the campaign again'}"
+
+
+def _tc_at(documents: Mapping[str, Sequence[Document]], mu_star: Sequence[float]) -> TcDocument | None:
+    """Newest critical temperatures that hold every one of some mu*."""
+    for document in reversed(documents.get("tc", ())):
+        if isinstance(document, TcDocument):
+            computed = {entry.mu_star for entry in document.critical_temperatures}
+            if computed.issuperset(mu_star):
+                return document
+    return None
 
 
 def collect_results(
@@ -146,7 +155,7 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
     )
     failed = next((found for found in in_order(fireworks) if found["state"] == "FIZZLED"), None)
     failure = _failure(failed, database, fault) if failed else None
-    if "tc" in documents:
+    if _tc_at(documents, submission.material.mu_star) is not None:
         outcome = Outcome.ANSWERED
     elif gate is not None:
         outcome = Outcome.GATED

@@ -12,10 +12,11 @@ from typing import Any
 from jobflow import Response, job
 from pymatgen.core import Lattice, Structure
 
-from hightc.analysis.documents import MaterialTag, Provenance, StructureDocument, TcDocument
+from hightc.analysis.documents import CriticalTemperature, MaterialTag, Provenance, StructureDocument, TcDocument
 from hightc.analysis.documents.base import identity
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.gates import metal_gate, respond
+from hightc.makers.tc import DEFAULT_MU_STAR
 
 PROVENANCE = Provenance(
     input_sha256="0", codes={}, pseudopotentials=(), corrections=(), directory="/", wall_seconds=None
@@ -73,7 +74,7 @@ def relax(tag: MaterialTag, band_gap_ev: float) -> Response[Any]:
 
 @job
 def solve(tag: MaterialTag) -> TcDocument:
-    """Store a document of Tc without a temperature."""
+    """Store a document of Tc at the usual mu*."""
     return TcDocument(
         **identity(tag, ALUMINIUM),
         lambda_=0.4,
@@ -85,7 +86,12 @@ def solve(tag: MaterialTag) -> TcDocument:
         lambda_high=0.4,
         mu_star_reference="omega_2",
         mu_star_reference_mev=30.0,
-        critical_temperatures=(),
+        critical_temperatures=tuple(
+            CriticalTemperature(
+                method="mcmillan", mu_star=mu_star, status="found", tc_kelvin=1.0, low_kelvin=None, high_kelvin=None
+            )
+            for mu_star in DEFAULT_MU_STAR
+        ),
         alpha2f_sha256="0",
     )
 

@@ -14,8 +14,15 @@ def key(folder: Path, settings, text: str = ALUMINIUM, *elements: str) -> str:
 
 
 def test_same_content_has_the_same_key_in_any_folder(tmp_path, settings):
-    named = ALUMINIUM.replace('"./pseudo"', f'"{tmp_path}/one/pseudo"')
-    assert key(tmp_path / "one", settings, named) == key(tmp_path / "two", settings, named)
+    assert key(tmp_path / "one", settings) == key(tmp_path / "two", settings)
+
+
+def test_pseudopotentials_that_are_moved_or_renamed_leave_the_key(tmp_path, settings):
+    before = key(tmp_path, settings)
+    (tmp_path / "pseudo").rename(tmp_path / "moved")
+    (tmp_path / "moved" / "Al.upf").rename(tmp_path / "moved" / "Al.renamed.upf")
+    (tmp_path / "tiny.toml").write_text(ALUMINIUM.replace("./pseudo", "./moved"))
+    assert read_campaign(tmp_path / "tiny.toml", settings).materials[0].key == before
 
 
 def test_comments_order_and_spelling_of_numbers_leave_the_key(tmp_path, settings):
@@ -39,6 +46,12 @@ def test_number_named_as_the_protocol_has_it_leaves_the_key(tmp_path, settings):
     assert key(tmp_path, settings, spelt_out) == key(tmp_path, settings)
 
 
+def test_mu_star_changes_no_key(tmp_path, settings):
+    # only the last step depends on it
+    text = ALUMINIUM.replace('name = "tiny"', 'name = "tiny"\nmu_star = [0.1, 0.11]')
+    assert key(tmp_path, settings, text) == key(tmp_path, settings)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -51,7 +64,6 @@ def test_number_named_as_the_protocol_has_it_leaves_the_key(tmp_path, settings):
         ("q_mesh", "relax = false\nq_mesh"),
         ("q_mesh", "smearing = 'gaussian'\nq_mesh"),
         ("draft", "screen"),
-        ('name = "tiny"', 'name = "tiny"\nmu_star = [0.1, 0.11]'),
         ('name = "tiny"', 'name = "other"'),
         ("materials.Al", "materials.Aluminium"),
     ],
@@ -78,12 +90,15 @@ def test_folder_is_label_and_start_of_the_key(tmp_path, settings):
     assert material.folder == f"Al-{material.key[:6]}"
 
 
-def test_family_folder_is_relative_to_the_campaign_file(tmp_path, settings, monkeypatch):
-    path = write_campaign(tmp_path / "there")
+@pytest.mark.parametrize("family", ["./upf/pbe", "upf/pbe", "../there/upf/pbe"])
+def test_family_folder_is_relative_to_the_campaign_file(family, tmp_path, settings, monkeypatch):
+    path = write_campaign(tmp_path / "there", ALUMINIUM.replace("./pseudo", family))
+    (tmp_path / "there" / "upf").mkdir()
+    (tmp_path / "there" / "pseudo").rename(tmp_path / "there" / "upf" / "pbe")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     recipe = read_campaign(Path("../there") / path.name, settings).materials[0].recipe
-    assert recipe.pseudopotential_family == str(tmp_path / "there" / "pseudo")
+    assert recipe.pseudopotential_family == str(tmp_path / "there" / "upf" / "pbe")
 
 
 def test_family_name_is_looked_up_in_the_data_directory(tmp_path, settings):
@@ -132,6 +147,7 @@ def test_label_that_makes_no_folder_is_refused(label, tmp_path, settings):
         ("ecutwfc_ry = 0", "ecutwfc_ry: Input should be greater than 0, found 0"),
         ("tr2_ph = nan", "tr2_ph: "),
         ("smearing = 'cold'", "smearing: .* found 'cold'"),
+        ("k_spacing = 'fine'", "k_spacing: .* found 'fine'"),
         ("protocol = 'draft'", "unknown setting 'protocol'"),
     ],
 )

@@ -37,9 +37,9 @@ from hightc.launch import report_table
 from hightc.launch.campaign import Material
 from hightc.launch.dispatch import Submission
 from hightc.launch.report import duration, funnel, write_report
-from hightc.launch.report_table import redact, result_table
+from hightc.launch.report_table import next_step, redact, result_table
 from hightc.launch.results import MaterialResult, Outcome, StepFailure
-from hightc.makers.gates import metal_gate
+from hightc.makers.gates import force_gate, metal_gate, pressure_gate
 from hightc.makers.qe.recipe import make_recipe
 
 STRUCTURE = Structure(Lattice.cubic(3.3), ["Po"], [[0, 0, 0]])
@@ -298,6 +298,25 @@ def test_funnel_counts_and_names_who_dropped_out(results: tuple[MaterialResult, 
     assert [result.label for _, result in stages["metal"].dropped] == ["Si"]
     # the synthetic answer has no phonons, so it does not count as stable
     assert [result.label for _, result in stages["stable"].dropped] == ["Po", "late"]
+
+
+def test_cell_that_is_not_relaxed_is_not_counted_as_an_insulator() -> None:
+    gates = {
+        "strained": (metal_gate(0.0), pressure_gate(7.0, 0.0), force_gate(0.0, 1e-4)),
+        "restless": (metal_gate(0.0), pressure_gate(0.0, 0.0), force_gate(1.0, 1e-4)),
+        "insulator": (metal_gate(0.5), pressure_gate(0.0, 0.0), force_gate(0.0, 1e-4)),
+    }
+    made = [make_result(name, Outcome.GATED, make_structure(name, gates=found)) for name, found in gates.items()]
+    dropped = {stage.name: [result.label for _, result in stage.dropped] for stage in funnel(made)}
+    assert dropped["relaxed"] == ["strained", "restless"]
+    assert dropped["metal"] == ["insulator"]
+
+
+@pytest.mark.parametrize("gate", [pressure_gate(7.0, 0.0), force_gate(1.0, 1e-4), metal_gate(1.0)])
+def test_every_gate_has_advice_of_its_own(results: tuple[MaterialResult, ...], gate: Gate) -> None:
+    step = next_step(replace(results[0], gate=gate))
+    assert step is not None
+    assert "change the material" not in step
 
 
 def test_answers_without_a_number_read_differently() -> None:

@@ -177,3 +177,18 @@ def test_every_stored_document_validates(machine: Machine, output: str) -> None:
     for entry in machine.collection("outputs"):
         document = DOCUMENTS[entry["output"]["kind"]].model_validate(entry["output"])
         assert isinstance(document, Document)
+
+
+def test_other_mu_star_computes_only_tc_anew(machine: Machine, output: str) -> None:
+    assert output
+    before = len(machine.collection("launches"))
+    changed = QUICKSTART.read_text().replace("[0.10, 0.13, 0.16]", "[0.11]")
+    (machine.root / "other.toml").write_text(changed)
+    again = machine.run("run", "other.toml")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "0 new, 2 known" in again.stdout
+    assert "mu* 0.11" in again.stdout
+    assert "mu* 0.10" not in again.stdout
+    launches = machine.collection("launches")
+    names = {firework["fw_id"]: firework["name"] for firework in machine.collection("fireworks")}
+    assert sorted(names[launch["fw_id"]] for launch in launches[before:]) == ["Al Tc", "Pb Tc"]
