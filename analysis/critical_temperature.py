@@ -9,6 +9,7 @@ from typing import Literal
 
 from hightc.analysis.documents import Alpha2FDocument, CriticalTemperature, TcDocument
 from hightc.analysis.documents.tc import Method
+from hightc.analysis.parsers.units import KELVIN_MEV
 from hightc.analysis.spectral_function import document_spectrum, finite_or_none
 from hightc.eliashberg import Alpha2F, TcSolution, critical_temperature
 from hightc.eliashberg.formulas import formula_table
@@ -17,6 +18,11 @@ Reference = Literal["omega_2", "omega_max"]
 
 WEAK_COUPLING = 1.5
 """lambda/mu* below which the screening practice of the field sets Tc to zero."""
+
+CHEAP_TC = 1 / 500
+"""Allen-Dynes kB Tc over the highest phonon frequency above which the equations are solved for the whole plateau.
+
+Below, a solution takes up to 2 s, since the number of Matsubara frequencies grows as 1/Tc."""
 
 FORMULA_NAMES: dict[Method, str] = {
     "mcmillan": "mcmillan_dynes",
@@ -29,6 +35,10 @@ FORMULA_NAMES: dict[Method, str] = {
 def tc_document(document: Alpha2FDocument, *, mu_star: Sequence[float], reference: Reference) -> TcDocument:
     """Tc by every method, with its range over the smearing plateau.
 
+    Formulas are evaluated for every spectrum of the plateau. The Eliashberg equations are solved for every one where
+    that is cheap (:data:`CHEAP_TC`), otherwise for the chosen one and those of lowest and highest Allen-Dynes Tc:
+    their range then leaves out spectra that are likely, but not certain, to lie inside it.
+
     Parameters
     ----------
     document
@@ -39,7 +49,10 @@ def tc_document(document: Alpha2FDocument, *, mu_star: Sequence[float], referenc
         The frequency that mu* belongs to.
     """
     chosen = document_spectrum(document)
-    plateau = [document_spectrum(document, index) for index in document.plateau.indices]
+    others = document.plateau.indices
+    plateau = [document_spectrum(document, index) for index in others if index != document.chosen_smearing]
+    if others:
+        plateau.insert(0, chosen)
     entries = tuple(entry for mu in mu_star for entry in _entries(chosen, plateau, float(mu), reference))
     lambdas = [spectrum.lam for spectrum in (chosen, *plateau)]
     frequency = chosen.omega_2_mev if reference == "omega_2" else chosen.omega_max_mev
@@ -75,20 +88,31 @@ def spectrum_sha256(document: Alpha2FDocument) -> str:
 def _entries(
     chosen: Alpha2F, plateau: Sequence[Alpha2F], mu_star: float, reference: Reference
 ) -> list[CriticalTemperature]:
+    """Entries of one mu*; the plateau, where there is one, begins with the chosen spectrum."""
     best = formula_table(chosen, mu_star)
     others = [formula_table(spectrum, mu_star) for spectrum in plateau]
     entries = [
         _entry(method, mu_star, best[name], [table[name] for table in others]) for method, name in FORMULA_NAMES.items()
     ]
     solution = critical_temperature(chosen, mu_star, reference=reference)
-    ends = [critical_temperature(plateau[index], mu_star, reference=reference) for index in _ends(others)]
-    return [*entries, _entry("eliashberg", mu_star, solution, ends)]
+    range_over = [
+        critical_temperature(plateau[index], mu_star, reference=reference) if index else solution
+        for index in _worth_solving(plateau, others)
+    ]
+    return [*entries, _entry("eliashberg", mu_star, solution, range_over)]
 
 
-def _ends(tables: Sequence[Mapping[str, TcSolution]]) -> list[int]:
-    """Spectra with the lowest and the highest Allen-Dynes Tc: they bound the Eliashberg Tc as well."""
+def _worth_solving(plateau: Sequence[Alpha2F], tables: Sequence[Mapping[str, TcSolution]]) -> list[int]:
+    """Positions of the first, of the extremes of the Allen-Dynes Tc, and of all whose solution is cheap."""
     values = [table["allen_dynes"].tc_kelvin or 0.0 for table in tables]
-    return sorted({values.index(min(values)), values.index(max(values))}) if values else []
+    if not values:
+        return []
+    cheap = {
+        index
+        for index, (spectrum, value) in enumerate(zip(plateau, values, strict=True))
+        if value * KELVIN_MEV > CHEAP_TC * spectrum.omega_max_mev
+    }
+    return sorted({0, values.index(min(values)), values.index(max(values))} | cheap)
 
 
 def _entry(method: Method, mu_star: float, best: TcSolution, others: Sequence[TcSolution]) -> CriticalTemperature:

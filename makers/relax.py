@@ -127,9 +127,7 @@ def require_converged(run: PwRun) -> PwRun:
     raise ProgramFailedError(msg)
 
 
-def _gates(
-    gap_ev: float, pressure_gpa: float, max_force_ev_per_angstrom: float, recipe: Recipe
-) -> tuple[Gate, ...]:
+def _gates(gap_ev: float, pressure_gpa: float, max_force_ev_per_angstrom: float, recipe: Recipe) -> tuple[Gate, ...]:
     metal = metal_gate(gap_ev)
     if not recipe.relax:
         return (metal,)

@@ -25,9 +25,11 @@ class CriticalTemperature(Record):
         description="Tc in K at the chosen smearing; 0 for no_superconductivity, None for below_range and invalid."
     )
     low_kelvin: float | None = Field(
-        description="Lowest Tc over the smearing plateau in K; None without a plateau or an answer all over it."
+        description="Lowest Tc in K over the spectra solved: the whole smearing plateau; for eliashberg, of spectra "
+        "with kB Tc below 1/500 of the highest phonon frequency only the chosen one and those of extreme Allen-Dynes "
+        "Tc. None without a plateau or with a spectrum that has no answer."
     )
-    high_kelvin: float | None = Field(description="Highest Tc over the smearing plateau in K; None as low_kelvin.")
+    high_kelvin: float | None = Field(description="Highest Tc in K over the same spectra; None as low_kelvin.")
 
 
 class TcDocument(Document):

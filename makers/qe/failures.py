@@ -43,7 +43,7 @@ SCF_NOT_CONVERGED = Failure(
 )
 GEOMETRY_NOT_CONVERGED = Failure(
     code="geometry_not_converged",
-    symptom="pw.x prints 'The maximum number of steps has been reached'",
+    symptom="pw.x used up its ionic steps: 'The maximum number of steps has been reached', or no final scf",
     remedy="pw.x goes on from the last geometry (restart_mode) with twice the ionic steps (nstep)",
     tries=2,
     physics="nothing: the same minimum is reached in more steps",

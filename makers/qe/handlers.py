@@ -27,6 +27,9 @@ from hightc.makers.qe.phonon_restart import clear_unfinished_q
 DEFAULT_NSTEP = 50
 """Ionic steps of a relaxation whose input does not say: pw.x, INPUT_PW."""
 
+FINAL_SCF = "Final scf calculation at the relaxed structure"
+"""What pw.x prints before it computes the relaxed cell in its own basis set; 6.7 counts that as an ionic step."""
+
 PSEUDOPOTENTIAL_ROUTINES = re.compile(r"readpp|read_?upf|read_ps|scan_inp|upf|pseudo", re.IGNORECASE)
 FULL_DISK_BYTES = 1_000_000
 """Free space below which a program that fell silent has filled the disk: nothing was left to write a message to."""
@@ -97,8 +100,13 @@ class GeometryConvergenceHandler(FailureHandler):
     failure = GEOMETRY_NOT_CONVERGED
 
     def matches(self, end: RunEnd, directory: str) -> bool:
-        """Whether the ionic steps were used up."""
-        return end.geometry_not_converged
+        """Whether the ionic steps were used up, if only by the relaxation and not left for the final scf."""
+        if end.geometry_not_converged:
+            return True
+        if not end.job_done or end.walltime_exceeded or end.scf_not_converged:
+            return False
+        _, found, final = self.output(directory).read_text(encoding="utf-8", errors="replace").partition(FINAL_SCF)
+        return bool(found) and "!    total energy" not in final
 
     def changes(self, directory: str) -> Namelists | None:
         """Continue with twice the steps."""

@@ -79,6 +79,14 @@ def test_acoustic_modes_at_gamma_are_dropped_and_optical_kept():
     assert elsewhere.n_dropped_modes == 1
 
 
+@pytest.mark.parametrize(("imaginary", "said"), [(0, None), (1, "1 mode is imaginary"), (2, "2 modes are imaginary")])
+def test_modes_left_out_of_the_sum_are_told_with_their_number(imaginary, said):
+    frequencies = np.array([10.0, 20.0, 30.0])
+    frequencies[:imaginary] *= -1
+    sums = direct_q_sum(*single(frequencies, [0.1, 0.2, 0.3]))
+    assert [warning.startswith(said) for warning in sums.warnings] == ([True] if said else [])
+
+
 def test_strongly_imaginary_optical_mode_at_gamma_is_not_taken_for_a_translation():
     sums = direct_q_sum(*single([-20.0, -0.1, 0.1, 0.2, 30.0], [5.0, 0, 0, 0, 0.4], q=(0, 0, 0)))
     assert sums.coupling[0] == pytest.approx(0.4)

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import typing
 
+import numpy as np
 import pytest
 
+from hightc.analysis import critical_temperature as module
 from hightc.analysis.critical_temperature import WEAK_COUPLING, spectrum_sha256, tc_document
 from hightc.analysis.documents.tc import Method
-from hightc.analysis.spectral_function import document_spectrum
+from hightc.analysis.spectral_function import clipped_spectrum, document_spectrum
 from hightc.eliashberg import critical_temperature
 
 METHODS = typing.get_args(Method)
@@ -17,6 +19,27 @@ MU_STAR = (0.10, 0.13, 0.16)
 def strong(make_alpha2f):
     """A spectrum with a plateau from the second smearing on."""
     return make_alpha2f((2.5, 1.24, 1.20, 1.19, 1.22))
+
+
+def peaks(omega_mev, *shape):
+    """Gaussian peaks of 1 meV, each with its frequency and its lambda."""
+    spectrum = np.zeros_like(omega_mev)
+    for centre_mev, coupling in shape:
+        peak = np.exp(-(((omega_mev - centre_mev) / 1.0) ** 2))
+        spectrum += coupling * peak / (2 * np.trapezoid(peak / omega_mev, omega_mev))
+    return spectrum
+
+
+def replaced(document, spectra, chosen):
+    """The document with other spectra, all of them its plateau."""
+    n = len(spectra)
+    changes = {
+        "alpha2f": tuple(tuple(values.tolist()) for values in spectra),
+        "smearing_ev": document.smearing_ev[:n],
+        "plateau": document.plateau.model_copy(update={"indices": tuple(range(n))}),
+        "chosen_smearing": chosen,
+    }
+    return document.model_copy(update=changes)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +66,34 @@ def test_range_of_eliashberg_tc_is_that_of_all_spectra_of_the_plateau(strong, tc
     every = [critical_temperature(document_spectrum(strong, index), 0.1).tc_kelvin for index in strong.plateau.indices]
     entry = tc.find("eliashberg", 0.1)
     assert (entry.low_kelvin, entry.high_kelvin) == pytest.approx((min(every), max(every)))
+
+
+# Allen-Dynes 20.96, 20.91, 21.12 K but Eliashberg 19.75, 20.08, 19.78 K at mu* = 0.1: not the same order
+UNORDERED = (((12, 0.7), (34, 0.5)), ((10, 0.48), (28, 0.72)), ((12, 0.72), (36, 0.48)))
+
+
+@pytest.mark.parametrize("chosen", range(len(UNORDERED)))
+def test_range_is_that_of_the_equations_where_the_formula_orders_spectra_otherwise(strong, chosen):
+    omega = np.array(strong.omega_mev)
+    spectra = [peaks(omega, *shape) for shape in UNORDERED]
+    entry = tc_document(replaced(strong, spectra, chosen), mu_star=(0.1,), reference="omega_2").find("eliashberg", 0.1)
+    every = [critical_temperature(clipped_spectrum(omega, values), 0.1).tc_kelvin for values in spectra]
+    assert (entry.low_kelvin, entry.high_kelvin) == pytest.approx((min(every), max(every)))
+    assert entry.low_kelvin <= entry.tc_kelvin <= entry.high_kelvin
+
+
+def test_weak_coupling_is_solved_at_the_chosen_spectrum_and_the_ends_only(make_alpha2f, monkeypatch):
+    weak = make_alpha2f((0.350, 0.352, 0.354, 0.353, 0.351))
+    solved = []
+
+    def record(spectrum, mu_star, *, reference):
+        solved.append(round(spectrum.lam, 3))
+        return critical_temperature(spectrum, mu_star, reference=reference)
+
+    monkeypatch.setattr(module, "critical_temperature", record)
+    entry = tc_document(weak, mu_star=(0.1,), reference="omega_2").find("eliashberg", 0.1)
+    assert sorted(solved) == sorted({0.350, 0.354, round(weak.chosen.lambda_, 3)})
+    assert entry.low_kelvin <= entry.tc_kelvin <= entry.high_kelvin
 
 
 def test_tc_falls_as_mu_star_grows(tc):

@@ -119,6 +119,13 @@ def test_xie_2022_has_no_number_at_its_pole_and_a_smooth_one_elsewhere():
     assert abs(effect).max() <= formulas.XIE_2022_POLE_EFFECT * (1 + ROUNDING)
 
 
+@pytest.mark.parametrize(("mu", "first", "last"), [(0.10, 1.0697, 1.0731), (0.13, 1.007, 1.060), (0.16, 0.838, 1.090)])
+def test_xie_2022_excludes_the_range_of_lambda_that_its_documentation_names(mu, first, last):
+    lam = np.linspace(0.5, 1.5, 100_001)
+    lost = lam[formulas.xie_2022_is_at_pole(lam, 10.0, 12.0, mu)]
+    assert (lost[0], lost[-1]) == pytest.approx((first, last), abs=1e-3 if mu > 0.1 else 1e-4)
+
+
 def test_xie_2022_at_the_pole_itself_is_not_defined():
     # 1/lambda - mu* - w_log/w2 = 0 exactly in binary numbers.
     assert np.isnan(formulas.xie_2022_tc_kelvin(1.0, 7.5, 10.0, 0.25))

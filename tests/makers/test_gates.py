@@ -11,6 +11,7 @@ from hightc.analysis.stability import find_imaginary_modes
 from hightc.makers.gates import (
     METAL_GAP_EV,
     PRESSURE_ERROR_GPA,
+    force_gate,
     metal_gate,
     pressure_gate,
     respond,
@@ -33,6 +34,15 @@ def test_pressure_that_came_back_stops_the_material_with_advice(pressure, passed
     assert (gate.passed, gate.threshold) == (passed, PRESSURE_ERROR_GPA)
     assert gate.value == pytest.approx(abs(pressure - 10))
     assert ("raise relax_ecutwfc_ry" in gate.message) is not passed
+
+
+# 1e-3 Ry/bohr is 0.025711 eV/Angstrom (13.605693 eV / 0.529177 Angstrom), of which ten are allowed
+@pytest.mark.parametrize(("force", "passed"), [(0.0, True), (0.257, True), (0.2572, False)])
+def test_force_that_is_left_stops_the_material_with_advice(force, passed):
+    gate = force_gate(force, 1e-3)
+    assert (gate.name, gate.passed, gate.value, gate.unit) == ("forces", passed, force, "eV/Angstrom")
+    assert gate.threshold == pytest.approx(0.257110, rel=1e-5)
+    assert ("set relax = false" in gate.message) is not passed
 
 
 @pytest.mark.parametrize(("case", "passed"), [("al_linear_response", True), ("al_bcc", False)])

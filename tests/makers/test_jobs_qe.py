@@ -13,8 +13,10 @@ from maggma.stores import MemoryStore
 from monty.json import MontyDecoder, jsanitize
 from pymatgen.core import Lattice, Structure
 
-from hightc.analysis.documents import DOCUMENTS, MaterialTag
-from hightc.makers.electron_phonon import CouplingMaker
+from hightc.analysis.critical_temperature import tc_document
+from hightc.analysis.documents import DOCUMENTS, Correction, MaterialTag
+from hightc.makers.base import combined_digest
+from hightc.makers.electron_phonon import Alpha2FMaker, CouplingMaker
 from hightc.makers.errors import ProgramFailedError, PseudopotentialError
 from hightc.makers.qe.inputs import primitive_cell
 from hightc.makers.relax import RelaxMaker
@@ -75,7 +77,7 @@ def test_each_step_stores_its_own_document(chain):
 
 def test_relaxed_metal_passes_with_its_pressure_and_symmetry(chain):
     structure = chain[0]["structure"]
-    assert [gate.name for gate in structure.gates] == ["metal", "pressure"]
+    assert [gate.name for gate in structure.gates] == ["metal", "pressure", "forces"]
     assert structure.band_gap_ev == 0
     assert structure.space_group == "Fm-3m"
     assert abs(structure.pressure_gpa) < 0.2  # twice pressure_threshold_kbar
@@ -119,8 +121,33 @@ def test_spectrum_agrees_with_the_programs_own_sum_and_names_every_program(chain
     spectrum = chain[0]["alpha2f"]
     for moments in spectrum.moments:
         assert moments.lambda_ == pytest.approx(moments.lambda_printed, rel=0.01)
-    assert set(spectrum.provenance.codes) == {"pw.x", "ph.x", "matdyn.x"}
+    assert set(spectrum.provenance.codes) == {"pw.x", "ph.x", "q2r.x", "matdyn.x"}
     assert spectrum.q_mesh == (2, 2, 2)
+
+
+def test_spectrum_was_computed_by_every_run_before_it(chain):
+    documents = chain[0]
+    runs = [documents[kind].provenance for kind in ("structure", "dense", "coarse", "coupling", "force_constants")]
+    runs.append(documents["phonon"].provenance)
+    spectrum = documents["alpha2f"].provenance
+    assert spectrum.wall_seconds == pytest.approx(sum(run.wall_seconds for run in runs))
+    assert spectrum.input_sha256 == combined_digest(run.input_sha256 for run in runs)
+    assert spectrum.directory == runs[-1].directory
+
+
+def test_correction_of_a_self_consistent_run_marks_spectrum_and_tc(chain, recipe, tmp_path, monkeypatch):
+    documents = dict(chain[0])
+    correction = Correction(handler="ScfHandler", errors=("scf_not_converged",), actions=("slower",))
+    note = "ScfHandler changed slower after scf_not_converged"
+    for kind in ("dense", "coarse"):
+        provenance = documents[kind].provenance.model_copy(update={"corrections": (correction,), "wall_seconds": None})
+        documents[kind] = documents[kind].model_copy(update={"provenance": provenance, "warnings": (note,)})
+    parts = [documents[kind] for kind in ("structure", "dense", "coarse", "coupling", "force_constants", "phonon")]
+    spectrum = run_job(Alpha2FMaker(recipe=recipe).make(*parts), tmp_path / "alpha2f", monkeypatch)[0].output
+    assert spectrum.provenance.corrections == (correction, correction)
+    assert spectrum.provenance.wall_seconds is None
+    tc = tc_document(spectrum, mu_star=(0.1,), reference="omega_2")
+    assert spectrum.warnings.count(note) == tc.warnings.count(note) == 1
 
 
 def test_tc_is_there_for_every_method_and_mu_star(chain):

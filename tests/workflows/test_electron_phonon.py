@@ -23,7 +23,7 @@ NEEDS = {
     "ph.x electron-phonon": {"scf"},
     "q2r.x": {"ph.x electron-phonon"},
     "matdyn.x": {"q2r.x"},
-    "alpha2F": {"relax", "ph.x electron-phonon", "matdyn.x"},
+    "alpha2F": {"relax", "scf dense", "scf", "ph.x electron-phonon", "q2r.x", "matdyn.x"},
     "Tc": {"alpha2F"},
 }
 TAG = MaterialTag(campaign="test", material="Pb-1")

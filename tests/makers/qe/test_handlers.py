@@ -11,6 +11,7 @@ from hightc.makers.qe.failures import FAILURES
 from hightc.makers.qe.handlers import (
     DiskFullHandler,
     FailureHandler,
+    GeometryConvergenceHandler,
     KilledHandler,
     PhononConvergenceHandler,
     PseudopotentialHandler,
@@ -33,7 +34,7 @@ ENDINGS = {
     ("scf_not_converged", "scf", "pw"): {ScfConvergenceHandler},
     ("pw_max_seconds", "scf", "pw"): {WalltimeHandler},
     ("missing_pseudopotential", "scf", "pw"): {PseudopotentialHandler},
-    ("relax_not_converged", "relax", "pw"): set(),
+    ("relax_not_converged", "relax", "pw"): {GeometryConvergenceHandler},
     ("al_linear_response", "elph", "ph"): set(),
     ("ph_not_converged", "ph", "ph"): {PhononConvergenceHandler},
     ("ph_max_seconds", "ph", "ph"): {WalltimeHandler},
@@ -126,6 +127,35 @@ def test_scf_ladder_is_climbed_rung_by_rung_and_each_action_is_told(recorded):
     electrons = read_namelists(folder / "scf.in")["electrons"]
     assert (electrons["mixing_beta"], electrons["mixing_mode"]) == (0.2, "local-TF")
     assert (electrons["diagonalization"], electrons["electron_maxstep"]) == ("cg", 200)
+
+
+def test_relaxation_goes_on_with_twice_the_steps_of_its_input_or_of_pw(recorded):
+    folder = recorded("relax_not_converged", "relax")
+    handler = GeometryConvergenceHandler("relax")
+    assert handler.correct(str(folder))["errors"] == ["geometry_not_converged"]
+    control = read_namelists(folder / "relax.in")["control"]
+    assert (control["restart_mode"], control["nstep"]) == ("restart", 4)
+    (folder / "relax.in").write_text("&control\n calculation='relax'\n/\n&system\n/\n")
+    handler.correct(str(folder))
+    assert read_namelists(folder / "relax.in")["control"]["nstep"] == 100
+
+
+@pytest.mark.parametrize(
+    ("final", "seen"),
+    [
+        ("", {GeometryConvergenceHandler}),
+        ("!    total energy              =      -4.1 Ry\n", set()),
+        ("     Maximum CPU time exceeded\n", {WalltimeHandler}),
+        ("     convergence NOT achieved after 100 iterations\n", {ScfConvergenceHandler}),
+    ],
+)
+def test_relaxation_without_a_step_left_for_its_final_scf_is_seen(tmp_path, final, seen):
+    (tmp_path / "pw.in").write_text("&control\n/\n&system\n/\n")
+    (tmp_path / "pw.out").write_text(
+        "     Program PWSCF v.6.7MaX starts on today\n!    total energy              =      -4.2 Ry\n"
+        f"     Final scf calculation at the relaxed structure.\n{final}   JOB DONE.\n"
+    )
+    assert {type(handler) for handler in pw_handlers("pw") if handler.check(str(tmp_path))} == seen
 
 
 def test_phonon_ladder_mixes_slower_and_goes_on_at_the_first_unfinished_q(recorded):

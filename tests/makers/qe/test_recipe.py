@@ -80,14 +80,19 @@ def test_threshold_of_self_consistency_grows_with_the_cell():
     assert double == 2 * single
 
 
-def test_every_override_but_the_identity_is_allowed():
-    assert frozenset(Recipe.model_fields) - OVERRIDES == {"protocol", "pseudopotential_family", "pseudopotentials"}
+def test_every_number_but_the_identity_is_allowed():
+    every = frozenset(Recipe.model_fields) | frozenset(Protocol.model_fields)
+    assert every - OVERRIDES == {"protocol", "pseudopotential_family", "pseudopotentials", "description"}
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"ecut": 30}, "unknown setting 'ecut': expected one of degauss_ry, ecutrho_ry"),
+        ({"ecut": 30}, "unknown setting 'ecut': expected one of degauss_ry, dense_factor, ecutrho_ry"),
+        ({"description": "mine"}, "unknown setting 'description'"),
+        ({"k_spacing": -0.2}, r"k_spacing: .*greater than 0, found -0\.2"),
+        ({"q_spacing": float("inf")}, r"q_spacing: .*finite number, found inf"),
+        ({"dense_factor": 1.5}, r"dense_factor: .*integer.*, found 1\.5"),
         ({"pseudopotentials": ()}, "unknown setting 'pseudopotentials'"),
         ({"degauss_ry": -0.1}, r"degauss_ry: .*greater than 0, found -0\.1"),
         ({"degauss_ry": "wide"}, r"degauss_ry: .*number.*, found 'wide'"),
@@ -102,6 +107,38 @@ def test_every_override_but_the_identity_is_allowed():
 def test_override_that_cannot_work_is_refused_by_name_and_value(overrides, message):
     with pytest.raises(RecipeError, match=message):
         lead_recipe(**overrides)
+
+
+def test_number_of_the_protocol_changes_what_follows_from_it():
+    plain = lead_recipe(suggested=40.0)
+    rules = load_protocol("screen")
+    finer = lead_recipe(k_spacing=rules.k_spacing / 2, dense_factor=2, q_spacing=rules.q_spacing / 2)
+    assert all(new > old for new, old in zip(finer.k_mesh + finer.q_mesh, plain.k_mesh + plain.q_mesh, strict=True))
+    assert finer.k_mesh_dense == tuple(2 * n for n in finer.k_mesh)
+    assert lead_recipe(interpolation_factor=3).interpolation_mesh == tuple(3 * n for n in plain.q_mesh)
+    assert lead_recipe(suggested=40.0, relax_cutoff_factor=2.0).relax_ecutwfc_ry == 80
+    assert lead_recipe(scf_threshold_ry_per_atom=1e-7).scf_threshold_ry == 1e-7
+    assert load_protocol("screen") == rules
+
+
+def test_what_is_named_wins_over_what_follows_from_the_protocol():
+    recipe = lead_recipe(
+        k_spacing=0.01,
+        q_spacing=0.01,
+        dense_factor=9,
+        interpolation_factor=9,
+        relax_cutoff_factor=3.0,
+        scf_threshold_ry_per_atom=1e-3,
+        k_mesh=(4, 4, 4),
+        k_mesh_dense=(8, 8, 8),
+        q_mesh=(2, 2, 2),
+        interpolation_mesh=(6, 6, 6),
+        relax_ecutwfc_ry=95.0,
+        scf_threshold_ry=1e-8,
+    )
+    meshes = recipe.k_mesh, recipe.k_mesh_dense, recipe.q_mesh, recipe.interpolation_mesh
+    assert meshes == ((4, 4, 4), (8, 8, 8), (2, 2, 2), (6, 6, 6))
+    assert (recipe.relax_ecutwfc_ry, recipe.scf_threshold_ry) == (95, 1e-8)
 
 
 @pytest.mark.parametrize(
