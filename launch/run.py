@@ -74,7 +74,7 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         database.prepare()
         # the campaign's name decides what is taken up in the database, wherever its folder is
         with hold_campaign(directory), hold_campaign(settings.data_directory.absolute() / "campaigns" / campaign.name):
-            results = _compute(campaign, database, directory, settings, console)
+            results, worked = _compute(campaign, database, directory, settings, console)
     except ConnectionFailure as error:
         msg = (
             f"MongoDB at {database.address} was lost ({type(error).__name__}): what ran was stopped; mend it, then: "
@@ -89,7 +89,7 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         report,
         campaign=campaign.name,
         versions=package_versions(),
-        elapsed_seconds=elapsed,
+        elapsed_seconds=elapsed if worked else None,
         campaign_file=path,
     )
     console.print(f"report: {report}", highlight=False, soft_wrap=True)
@@ -145,16 +145,16 @@ def _announce(
 
 def _compute(
     campaign: Campaign, database: Database, directory: Path, settings: Settings, console: Console
-) -> tuple[MaterialResult, ...]:
+) -> tuple[tuple[MaterialResult, ...], bool]:
     submissions = submit(campaign, database, directory)
     _announce(console, campaign, submissions, database, directory)
     crew = Crew(campaign.name, submissions, database, directory, settings)
-    _work(crew, database, console)
-    return collect_results(submissions, database, fault=crew.fault)
+    worked = _work(crew, database, console)
+    return collect_results(submissions, database, fault=crew.fault), worked
 
 
-def _work(crew: Crew, database: Database, console: Console) -> None:
-    """Run workers until nothing is left to do."""
+def _work(crew: Crew, database: Database, console: Console) -> bool:
+    """Run workers until nothing is left to do; False if nothing was."""
     crew.require_alone()
     recovered = recover_interrupted(crew.submissions, database, held=crew.directory)
     if recovered:
@@ -163,7 +163,7 @@ def _work(crew: Crew, database: Database, console: Console) -> None:
     if aside:
         console.print(f"set aside {aside} steps that the campaign no longer asks for", highlight=False)
     if not is_active(read_campaign_progress(crew.submissions, database)):
-        return
+        return False
     started = time.monotonic()
     try:
         crew.start()
@@ -174,3 +174,4 @@ def _work(crew: Crew, database: Database, console: Console) -> None:
             display.show(read_campaign_progress(crew.submissions, database), time.monotonic() - started)
     finally:
         crew.dismiss()
+    return True
