@@ -13,9 +13,8 @@ from hightc.analysis.parsers.run_end import RunEnd, read_run_end
 from hightc.launch.findings import Finding, Status
 from hightc.launch.settings import Settings
 from hightc.makers.errors import CalculationError
-from hightc.makers.execution import Program, QEJob, die_with_parent, program_command
+from hightc.makers.execution import PROGRAMS, Program, QEJob, die_with_parent, program_command
 
-PROGRAMS: tuple[Program, ...] = ("pw", "ph", "q2r", "matdyn")
 PROGRAM_TIMEOUT_SECONDS = 30.0
 
 

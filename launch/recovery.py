@@ -111,11 +111,10 @@ def _is_lost(launchpad: Any, firework: Mapping[str, Any], dead_worker: str | Non
     if not firework["launches"]:
         # a living worker takes a firework and gives it a launch within milliseconds
         return dead_worker is None or seconds_since(firework["updated_on"]) > LAUNCH_SECONDS
-    launch = launchpad.launches.find_one({"launch_id": firework["launches"][-1]}, {"fworker": 1, "launch_dir": 1}) or {}
-    name = str(launch.get("fworker", {}).get("name", ""))
+    name, folder = _last_launch(launchpad, firework)
     if dead_worker is not None:
         return name == dead_worker
-    inside = held is not None and Path(str(launch.get("launch_dir", ""))).is_relative_to(held)
+    inside = held is not None and folder.is_relative_to(held)
     return name.startswith(worker_name("")) or (inside and name.startswith(WORKER_PREFIX))
 
 
@@ -131,8 +130,15 @@ def runs_here(launchpad: LaunchPad, firework: Mapping[str, Any]) -> bool:
     """
     if not firework["launches"]:
         return True
-    launch = launchpad.launches.find_one({"launch_id": firework["launches"][-1]}, {"fworker": 1}) or {}
-    return str(launch.get("fworker", {}).get("name", "")).startswith(worker_name(""))
+    name, _ = _last_launch(launchpad, firework)
+    return name.startswith(worker_name(""))
+
+
+def _last_launch(launchpad: Any, firework: Mapping[str, Any]) -> tuple[str, Path]:
+    """Worker and folder of the last launch of a firework that has one."""
+    fields = {"fworker": 1, "launch_dir": 1}
+    launch = launchpad.launches.find_one({"launch_id": firework["launches"][-1]}, fields) or {}
+    return str(launch.get("fworker", {}).get("name", "")), Path(str(launch.get("launch_dir", "")))
 
 
 def seconds_since(moment: datetime | str) -> float:

@@ -37,6 +37,7 @@ from hightc.analysis.plots.wording import (
 )
 from hightc.launch.report_table import gate_number, next_step, provenances, ranked, redact, run_folder, warnings_of
 from hightc.launch.results import MaterialResult, Outcome
+from hightc.makers.execution import PROGRAMS
 from hightc.makers.qe.failures import FAILURES
 from hightc.makers.qe.recipe import Recipe, load_protocol
 
@@ -48,7 +49,6 @@ PIECES: Final = re.compile(r"\([^)]*\)|[^(\s][^(]*[^(\s]|\S")
 """A number and its interval in brackets: a narrow page may put the interval on the next line."""
 
 SHOWN_APART: Final = frozenset({"protocol", "pseudopotential_family", "pseudopotentials"})
-PROGRAMS: Final = ("pw.x", "ph.x", "q2r.x", "matdyn.x")
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,7 @@ def conventional_cell(structure: Structure) -> Structure:
 
 def _program_versions(results: Sequence[MaterialResult]) -> dict[str, str]:
     """Versions of the programs; several are joined."""
-    found: dict[str, dict[str, None]] = {name: {} for name in PROGRAMS}
+    found: dict[str, dict[str, None]] = {f"{name}.x": {} for name in PROGRAMS}
     for result in results:
         for run in provenances(result):
             for name, version in run.codes.items():

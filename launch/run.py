@@ -22,9 +22,8 @@ from hightc.launch.report_table import result_table
 from hightc.launch.results import MaterialResult, Outcome, collect_results
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database, open_database
-from hightc.makers.execution import Program, program_command, require_free_space
+from hightc.makers.execution import PROGRAMS, program_command, require_free_space
 
-PROGRAMS: tuple[Program, ...] = ("pw", "ph", "q2r", "matdyn")
 PACKAGES = (
     "hightc",
     "atomate2",

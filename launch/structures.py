@@ -14,7 +14,7 @@ from pymatgen.core import Element, Lattice, Structure
 from pymatgen.symmetry.groups import SpaceGroup
 
 from hightc.launch.errors import CampaignError
-from hightc.makers.qe.inputs import primitive_cell
+from hightc.makers.qe.symmetry import primitive_cell
 
 PROTOTYPES: dict[str, tuple[str, tuple[tuple[float, float, float], ...]]] = {
     "sc": ("Pm-3m", ((0, 0, 0),)),

@@ -43,8 +43,8 @@ from hightc.makers.qe.inputs import (
     ph_input,
     q2r_input,
 )
-from hightc.makers.qe.meshes import irreducible_k_points
 from hightc.makers.qe.phonon_restart import clear_unfinished_q, discard_phonons
+from hightc.makers.qe.symmetry import irreducible_k_points
 from hightc.makers.scf import DOUBLE_DELTA_WEIGHTS
 from hightc.makers.staging import stage
 

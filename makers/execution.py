@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import psutil
 from custodian.custodian import Custodian, CustodianError, Job, Validator
@@ -27,6 +27,7 @@ from hightc.makers.qe.handlers import FailureHandler
 from hightc.makers.settings import ComputeSettings
 
 Program = Literal["pw", "ph", "q2r", "matdyn"]
+PROGRAMS: tuple[Program, ...] = get_args(Program)
 PARALLEL_PROGRAMS: frozenset[Program] = frozenset({"pw", "ph", "matdyn"})
 POOL_PROGRAMS: frozenset[Program] = frozenset({"pw", "ph"})
 CLEAN_STOP_SECONDS = 60.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 from jobflow import Response, job
 from pymatgen.core import Structure
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from hightc.analysis.documents import Gate, MaterialTag, StructureDocument
 from hightc.analysis.documents.base import identity
@@ -20,9 +18,9 @@ from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import run_program
 from hightc.makers.gates import force_gate, metal_gate, pressure_gate, respond
 from hightc.makers.qe.handlers import pw_handlers
-from hightc.makers.qe.inputs import OUTDIR, PREFIX, SYMMETRY_PRECISION_ANGSTROM, primitive_cell, pw_input
-from hightc.makers.qe.meshes import irreducible_k_points
+from hightc.makers.qe.inputs import OUTDIR, PREFIX, pw_input
 from hightc.makers.qe.recipe import Recipe
+from hightc.makers.qe.symmetry import irreducible_k_points, primitive_cell, space_group_symbol
 
 XML = Path(OUTDIR) / f"{PREFIX}.save" / "data-file-schema.xml"
 OFTEN_MAGNETIC = frozenset(
@@ -96,7 +94,7 @@ class RelaxMaker(QEMaker):
             pressure_gpa=pressure,
             max_force_ev_per_angstrom=max_force,
             volume_change=final.volume / structure.volume - 1,
-            space_group=_space_group(final),
+            space_group=space_group_symbol(final),
             protocol=self.recipe.protocol,
             gates=_gates(gap, pressure, max_force, self.recipe),
             warnings=(*correction_warnings([provenance]), *_stop_warnings(Path("pw.out")), *_spin_warnings(final)),
@@ -140,12 +138,6 @@ def _stop_warnings(output: Path) -> tuple[str, ...]:
     if BFGS_GAVE_UP not in output.read_text(encoding="utf-8", errors="replace"):
         return ()
     return ("the relaxation stopped before its thresholds: no step lowered the energy; lower scf_threshold_ry",)
-
-
-def _space_group(structure: Structure) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return str(SpacegroupAnalyzer(structure, symprec=SYMMETRY_PRECISION_ANGSTROM).get_space_group_symbol())
 
 
 def _spin_warnings(structure: Structure) -> tuple[str, ...]:

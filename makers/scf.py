@@ -13,7 +13,7 @@ from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
 from hightc.makers.qe.handlers import pw_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, pw_input
-from hightc.makers.qe.meshes import irreducible_k_points
+from hightc.makers.qe.symmetry import irreducible_k_points
 from hightc.makers.relax import XML
 from hightc.makers.staging import stage
 

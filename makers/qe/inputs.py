@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +10,6 @@ from typing import Any, Literal
 from ase import Atoms
 from ase.io.espresso import Namelist, read_fortran_namelist, write_espresso_in
 from pymatgen.core import Structure
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from hightc.analysis.files import write_text
 from hightc.makers.errors import RecipeError
@@ -28,30 +26,8 @@ N_SIGMA = 10
 """Widths of the double delta: q2r.x and matdyn.x of Quantum ESPRESSO 6.7 read exactly ten and stop otherwise."""
 
 KBAR_PER_GPA = 10.0
-SYMMETRY_PRECISION_ANGSTROM = 1e-3
 
 Namelists = Mapping[str, Mapping[str, Any]]
-
-
-def primitive_cell(structure: Structure) -> Structure:
-    """Primitive standard cell: every later mesh and path refers to it.
-
-    Parameters
-    ----------
-    structure
-        Any cell, Angstrom.
-
-    Returns
-    -------
-    Structure
-        The primitive standard cell after Setyawan and Curtarolo (2010), atoms wrapped into it.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # spglib's, of a switch that pymatgen does not set
-        analyzer = SpacegroupAnalyzer(structure, symprec=SYMMETRY_PRECISION_ANGSTROM)
-        primitive: Structure = analyzer.get_primitive_standard_structure()
-    primitive.remove_oxidation_states()
-    return primitive.get_sorted_structure()
 
 
 def _atoms(structure: Structure) -> Atoms:

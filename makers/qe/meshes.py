@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import NamedTuple
 
 import numpy as np
-from pymatgen.core import Lattice, Structure
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+from pymatgen.core import Lattice
 
 from hightc.makers.errors import RecipeError
 
@@ -61,21 +59,6 @@ def commensurate_meshes(
     ]
     dense = [dense_factor * n for n in k]
     return Meshes(q=q, k=(k[0], k[1], k[2]), k_dense=(dense[0], dense[1], dense[2]))
-
-
-def irreducible_k_points(structure: Structure, mesh: Mesh) -> int:
-    """Number of k points of a Gamma-centred mesh that symmetry leaves.
-
-    Parameters
-    ----------
-    structure
-        Primitive standard cell.
-    mesh
-        The mesh.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # spglib's, of a switch that pymatgen does not set
-        return len(SpacegroupAnalyzer(structure).get_ir_reciprocal_mesh(mesh))
 
 
 def require_commensurate(meshes: Meshes) -> None:

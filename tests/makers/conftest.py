@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from hightc.makers.qe.inputs import primitive_cell
 from hightc.makers.qe.pseudopotentials import DEBIAN_DIRECTORY, identify, select_pseudopotentials
 from hightc.makers.qe.recipe import Recipe, make_recipe
+from hightc.makers.qe.symmetry import primitive_cell
 
 
 @pytest.fixture(autouse=True)

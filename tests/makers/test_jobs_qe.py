@@ -18,7 +18,7 @@ from hightc.analysis.documents import DOCUMENTS, Correction, MaterialTag
 from hightc.makers.base import combined_digest
 from hightc.makers.electron_phonon import Alpha2FMaker, CouplingMaker
 from hightc.makers.errors import ProgramFailedError, PseudopotentialError
-from hightc.makers.qe.inputs import primitive_cell
+from hightc.makers.qe.symmetry import primitive_cell
 from hightc.makers.relax import RelaxMaker
 from hightc.makers.scf import DenseScfMaker, ScfMaker
 from hightc.workflows.electron_phonon import ElectronPhononFlowMaker

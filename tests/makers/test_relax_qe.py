@@ -18,8 +18,9 @@ from hightc.analysis.parsers.pw import read_pw_xml
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import run_program
 from hightc.makers.qe.handlers import pw_handlers
-from hightc.makers.qe.inputs import edit_namelists, primitive_cell, pw_input, read_namelists
+from hightc.makers.qe.inputs import edit_namelists, pw_input, read_namelists
 from hightc.makers.qe.pseudopotentials import DEBIAN_DIRECTORY
+from hightc.makers.qe.symmetry import primitive_cell
 from hightc.makers.relax import OFTEN_MAGNETIC, XML, RelaxMaker
 from hightc.makers.settings import compute_settings
 

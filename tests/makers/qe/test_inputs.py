@@ -13,18 +13,10 @@ from hightc.analysis.documents import Pseudopotential
 from hightc.makers.errors import RecipeError
 from hightc.makers.execution import run_program
 from hightc.makers.qe.handlers import pw_handlers
-from hightc.makers.qe.inputs import (
-    N_SIGMA,
-    edit_namelists,
-    matdyn_input,
-    ph_input,
-    primitive_cell,
-    pw_input,
-    q2r_input,
-    read_namelists,
-)
+from hightc.makers.qe.inputs import N_SIGMA, edit_namelists, matdyn_input, ph_input, pw_input, q2r_input, read_namelists
 from hightc.makers.qe.pseudopotentials import DEBIAN_DIRECTORY
 from hightc.makers.qe.recipe import make_recipe
+from hightc.makers.qe.symmetry import primitive_cell
 from hightc.makers.settings import compute_settings
 
 ALUMINIUM = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.05), ["Al"], [[0, 0, 0]])
