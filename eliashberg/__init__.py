@@ -1,7 +1,8 @@
 """Isotropic Migdal-Eliashberg theory: moments, closed formulas and the gap equation."""
 
 from hightc.eliashberg import formulas
-from hightc.eliashberg.critical_temperature import critical_temperature
+from hightc.eliashberg.critical_temperature import critical_temperature, critical_temperatures
+from hightc.eliashberg.critical_temperature_dense import critical_temperature_dense
 from hightc.eliashberg.errors import (
     ConvergenceError,
     EliashbergError,
@@ -10,7 +11,7 @@ from hightc.eliashberg.errors import (
     SpectrumError,
 )
 from hightc.eliashberg.modes import CoupledModes, Spectrum
-from hightc.eliashberg.results import TcSolution, TcStatus
+from hightc.eliashberg.results import TcSolution, TcSolutions, TcStatus
 from hightc.eliashberg.spectrum import Alpha2F
 
 __all__ = [
@@ -23,7 +24,10 @@ __all__ = [
     "Spectrum",
     "SpectrumError",
     "TcSolution",
+    "TcSolutions",
     "TcStatus",
     "critical_temperature",
+    "critical_temperature_dense",
+    "critical_temperatures",
     "formulas",
 ]

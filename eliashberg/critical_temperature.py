@@ -1,57 +1,44 @@
 """The critical temperature of the isotropic Eliashberg equations with a constant density of states."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from math import ceil, exp, isfinite, log, pi, sqrt
-from typing import Literal
+from math import exp, inf, log
 
-import scipy
-from numpy import euler_gamma
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
 
+from hightc.eliashberg.batch import SpectrumBatch, spectrum_batch
 from hightc.eliashberg.constants import KB_MEV_PER_K
-from hightc.eliashberg.errors import ConvergenceError, ParameterError
-from hightc.eliashberg.formulas import allen_dynes_tc_kelvin, require_mu_star
-from hightc.eliashberg.matsubara import (
-    Eigenpair,
-    GapOperator,
-    gap_operator,
-    largest_eigenpair,
-    superconducts_at_zero_temperature,
+from hightc.eliashberg.coulomb import (
+    THERMAL_FACTOR,
+    Reference,
+    highest_frequency,
+    reference_frequencies,
+    reference_frequency,
+    require_mu_star,
+    require_mu_stars,
 )
-from hightc.eliashberg.modes import CoupledModes, Spectrum
-from hightc.eliashberg.results import TcSolution, TcStatus
+from hightc.eliashberg.formulas import Number, allen_dynes_correction
+from hightc.eliashberg.instability import Outcome, Problems, find_instabilities, find_instability
+from hightc.eliashberg.log_lattice import lattice_of
+from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum
+from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
+from hightc.eliashberg.results import TcSolution, TcSolutions, TcStatus
+from hightc.eliashberg.spectrum import LowFrequency
 
-Reference = Literal["omega_2", "omega_max"]
-
-LOWEST_TEMPERATURE = 1 / 20000
-"""Lowest temperature searched, in units of the highest phonon frequency."""
-
-STRONG_COUPLING_BOUND = 0.18273
-"""Upper bound of kB Tc / (w2 sqrt(lambda)): its limit for lambda -> infinity, 0.18272625, rounded up.
-
-P. B. Allen and R. C. Dynes, Phys. Rev. B 12, 905 (1975), eq. 23; M. K.-H. Kiessling, B. L. Altshuler and
-E. A. Yuzbashyan, arXiv:2409.00533 (2024).
-"""
-
-TOLERANCE = 1e-7
-"""Relative error of Tc by the Matsubara frequencies left out, at which their number is large enough."""
-
-_FIRST_DENSITY = 10.0  # Matsubara frequencies kept per w2 / (2 pi T): Tc to about 1e-4
-_LEAST_DENSITY = 2.0  # per w_max / (2 pi T): the kernel's expansion must hold beyond the frequencies kept
-_FEWEST_FREQUENCIES = 64
-_REFINEMENTS = 5
-_FIRST_STEP = 0.1  # in ln T: the Allen-Dynes formula is usually that close
-_REFINED_STEP = 1e-3  # in ln T: above the error of the first density, well inside the linear range
-_ROOT_TOLERANCE = 1e-10  # in ln T
+_STATUS = {
+    Outcome.FOUND: TcStatus.FOUND,
+    Outcome.BELOW_RANGE: TcStatus.BELOW_RANGE,
+    Outcome.STABLE: TcStatus.NO_SUPERCONDUCTIVITY,
+}
+_LEAST_INVERSE = 1.0  # of mu* and
+_LEAST_ATTRACTION = 0.05  # of lambda - mu* (1 + 0.62 lambda), in the estimate with which the search begins
 
 
 def critical_temperature(spectrum: Spectrum, mu_star: float, *, reference: Reference | float = "omega_2") -> TcSolution:
     """Solve the linearised isotropic Eliashberg equations for the critical temperature.
 
-    The root of (largest eigenvalue) = 1 in ln T is bracketed from the Allen-Dynes estimate and found by
-    Brent's method. Then the number of Matsubara frequencies is raised, by the N^-4 law of the part left out,
-    until that part moves Tc by less than `TOLERANCE`; the part left out is added as well, so that the true
-    error is about a tenth of ``error_estimate_kelvin``.
+    The gap is expanded in a few functions (`reduced_basis`); `critical_temperature_dense` solves the same equations
+    on all Matsubara frequencies. The relative difference is below 1e-6.
 
     Parameters
     ----------
@@ -69,13 +56,11 @@ def critical_temperature(spectrum: Spectrum, mu_star: float, *, reference: Refer
     TcSolution
         With status
 
-        * ``found``: the normal state is unstable below ``tc_kelvin`` and was seen to change in
-          ``bracket_kelvin``;
+        * ``found``: the normal state is unstable below ``tc_kelvin``;
         * ``below_range``: Tc > 0, but kB Tc < w_max/20000; no number is given;
         * ``no_superconductivity``: 0 K, because there is no coupling or because the normal state stays stable
-          as T -> 0 (see `matsubara.superconducts_at_zero_temperature`);
-        * ``invalid``: 1/mu* + ln(w_ref/w) <= 0 at the highest phonon frequency or temperature of the search,
-          so that mu* has no value on the scale of the phonons.
+          down to zero temperature;
+        * ``invalid``: mu* has no value at the phonon frequencies, 1/mu* + ln(w_ref/w_max) <= 0.
 
     Raises
     ------
@@ -91,146 +76,173 @@ def critical_temperature(spectrum: Spectrum, mu_star: float, *, reference: Refer
 
     Examples
     --------
+    >>> from hightc.eliashberg import CoupledModes
     >>> solution = critical_temperature(CoupledModes([10.0], [1.0]), 0.1)
     >>> round(solution.tc_kelvin * KB_MEV_PER_K / 10.0, 6)
     0.072108
     """
     mu_star = require_mu_star(mu_star)
     modes = spectrum.modes
-    name, reference_mev = _reference(modes, reference)
-    answer = TcSolution(
-        tc_kelvin=0.0,
-        status=TcStatus.NO_SUPERCONDUCTIVITY,
+    name, reference_mev = reference_frequency(modes, reference)
+    tc: float | None = 0.0
+    status, error, evaluations = TcStatus.NO_SUPERCONDUCTIVITY, None, 0
+    if modes.lam > 0 and reference_mev is not None:
+        problem = _problem(modes, mu_star, reference_mev)
+        if problem is None:
+            tc, status = None, TcStatus.INVALID
+        else:
+            solution = find_instability(problem)
+            status = _STATUS[Outcome(solution.outcome[0])]
+            evaluations = int(solution.evaluations[0])
+            tc = 0.0 if status is TcStatus.NO_SUPERCONDUCTIVITY else None
+            if status is TcStatus.FOUND:
+                tc = exp(solution.log_tc[0]) / KB_MEV_PER_K
+                error = float(solution.error[0]) * tc
+    return TcSolution(
+        tc_kelvin=tc,
+        status=status,
         lam=modes.lam,
         omega_log_mev=modes.omega_log_mev,
         omega_2_mev=modes.omega_2_mev,
         mu_star=mu_star,
         reference=name,
         reference_mev=reference_mev,
+        error_estimate_kelvin=error,
+        evaluations=evaluations,
     )
-    if modes.lam == 0 or reference_mev is None:
-        return answer
-    ceiling_mev = STRONG_COUPLING_BOUND * modes.omega_2_mev * sqrt(modes.lam)
-    highest_mev = max(modes.omega_max_mev, pi * ceiling_mev / (2 * exp(euler_gamma)))
-    if mu_star > 0 and 1 / mu_star + log(reference_mev / highest_mev) <= 0:
-        return replace(answer, tc_kelvin=None, status=TcStatus.INVALID)
-    coupled = modes.lam_per_mode > 0
-    modes = CoupledModes(modes.omega_mev[coupled], modes.lam_per_mode[coupled])
-    return _search(_Instability(modes, mu_star, reference_mev), ceiling_mev, answer)
 
 
-@dataclass
-class _Instability:
-    """How far the normal state is beyond stability, (largest eigenvalue) - 1, as a function of ln T."""
+def critical_temperatures(
+    omega_mev: npt.ArrayLike,
+    alpha2f: npt.ArrayLike,
+    mu_star: npt.ArrayLike,
+    *,
+    reference: Reference | float = "omega_2",
+    low_frequency: LowFrequency = "quadratic",
+) -> TcSolutions:
+    """Solve the linearised isotropic Eliashberg equations for many spectra on one frequency grid.
 
-    modes: CoupledModes
-    mu_star: float
-    reference_mev: float
-    refinement: float = 1.0
-    eigenpairs: dict[float, Eigenpair] = field(default_factory=dict)
-    evaluations: int = 0
+    Row by row the result is that of `critical_temperature`, a hundred times faster.
 
-    def __call__(self, log_t: float) -> float:
-        if log_t not in self.eigenpairs:
-            self.evaluations += 1
-            self.eigenpairs[log_t] = largest_eigenpair(self.operator(log_t))
-        pair = self.eigenpairs[log_t]
-        return pair.value + pair.truncation - 1
+    Parameters
+    ----------
+    omega_mev
+        Strictly increasing positive frequencies in meV, shape (n,); a leading zero is dropped.
+    alpha2f
+        Dimensionless a2F, shape (n,) or (batch, n). Negative values are set to zero with a
+        `NegativeSpectrumWarning`.
+    mu_star
+        Coulomb pseudopotential, a number or shape (batch,).
+    reference
+        Frequency to which ``mu_star`` belongs, as for `critical_temperature`.
+    low_frequency
+        Shape of a2F below the first grid point, as for `Alpha2F`.
 
-    def operator(self, log_t: float) -> GapOperator:
-        """Build the gap operator at T with as many frequencies as the present refinement wants."""
-        temperature = exp(log_t)
-        scale = 1 / (2 * pi * temperature)
-        n = max(
-            _FEWEST_FREQUENCIES,
-            _FIRST_DENSITY * self.modes.omega_2_mev * scale,
-            _LEAST_DENSITY * self.modes.omega_max_mev * scale,
+    Returns
+    -------
+    TcSolutions
+        Arrays of shape (batch,).
+
+    Raises
+    ------
+    SpectrumError
+        If grid and spectra do not fit or a number is not finite; the entry is named.
+    ParameterError
+        If a ``mu_star`` is negative or not finite, or ``reference`` is neither a name nor a positive frequency.
+    ConvergenceError
+        If an iteration fails; not known to happen.
+
+    Examples
+    --------
+    >>> omega = np.linspace(0.1, 30.0, 300)
+    >>> debye = (omega / 30.0) ** 2
+    >>> solutions = critical_temperatures(omega, [0.5 * debye, 1.5 * debye], 0.1)
+    >>> [str(status) for status in solutions.status], solutions.tc_kelvin.round(2).tolist()
+    (['found', 'found'], [2.73, 27.08])
+    """
+    batch = spectrum_batch(omega_mev, alpha2f, low_frequency=low_frequency)
+    mu_stars = require_mu_stars(mu_star, len(batch))
+    name, reference_mev = reference_frequencies(batch, reference)
+    with np.errstate(divide="ignore", over="ignore"):
+        inverse = 1 / mu_stars
+    rows, problems = _problems(batch, inverse, reference_mev)
+    solutions = find_instabilities(problems)
+    status = np.where(batch.lam > 0, TcStatus.INVALID, TcStatus.NO_SUPERCONDUCTIVITY).astype("U20")
+    tc, error = np.where(batch.lam > 0, np.nan, 0.0), np.full(len(batch), np.nan)
+    evaluations = np.zeros(len(batch), dtype=np.intp)
+    for outcome, outcome_status in _STATUS.items():
+        status[rows[solutions.outcome == outcome]] = outcome_status
+    tc[rows] = np.exp(solutions.log_tc) / KB_MEV_PER_K
+    tc[rows[solutions.outcome == Outcome.STABLE]] = 0.0
+    error[rows] = solutions.error * tc[rows]
+    evaluations[rows] = solutions.evaluations
+    return TcSolutions(
+        tc_kelvin=tc,
+        status=status,
+        lam=batch.lam,
+        omega_log_mev=batch.omega_log_mev,
+        omega_2_mev=batch.omega_2_mev,
+        mu_star=mu_stars,
+        reference=name,
+        reference_mev=reference_mev,
+        error_estimate_kelvin=error,
+        evaluations=evaluations,
+    )
+
+
+def _problem(modes: CoupledModes, mu_star: float, reference_mev: float) -> Problems | None:
+    """Put one spectrum on the lattice; None where mu* has no meaning."""
+    lam, omega_2_mev = modes.lam, modes.omega_2_mev
+    ceiling_mev, highest_mev = highest_frequency(omega_2_mev, modes.omega_max_mev, lam)
+    inverse = 1 / mu_star if mu_star > 0 else inf
+    if inverse + log(reference_mev / highest_mev) <= 0:
+        return None
+    lowest_mev = LOWEST_TEMPERATURE * modes.omega_max_mev
+    guess = max(_estimate_mev(lam, modes.omega_log_mev, omega_2_mev, inverse, reference_mev), lowest_mev)
+    lattice = lattice_of(modes.omega_mev)
+    return Problems(
+        first=lattice.first,
+        coupling=(modes.lam_per_mode @ lattice.distribution)[None],
+        constant_repulsion=np.array([inverse + log(THERMAL_FACTOR * reference_mev)]),
+        guess=np.array([log(guess)]),
+        lowest=np.array([log(lowest_mev)]),
+        highest=np.array([log(max(lowest_mev, float(ceiling_mev)))]),
+    )
+
+
+def _problems(
+    batch: SpectrumBatch, inverse: FloatArray, reference_mev: FloatArray
+) -> tuple[NDArray[np.intp], Problems]:
+    """Put on the lattice the spectra of a batch that couple and whose mu* has a meaning; say which rows they are."""
+    lattice = lattice_of(batch.omega_mev)
+    coupling = batch.alpha2f @ (lattice.distribution * batch.coupling_weight[:, None])
+    ceiling_mev, highest_mev = highest_frequency(batch.omega_2_mev, batch.omega_max_mev, batch.lam)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rows = np.flatnonzero((batch.lam > 0) & (inverse + np.log(reference_mev / highest_mev) > 0))
+        estimate = _estimate_mev(batch.lam, batch.omega_log_mev, batch.omega_2_mev, inverse, reference_mev)
+        lowest_mev = LOWEST_TEMPERATURE * batch.omega_max_mev
+        problems = Problems(
+            first=lattice.first,
+            coupling=coupling if rows.size == len(batch) else coupling[rows],
+            constant_repulsion=(inverse + np.log(THERMAL_FACTOR * reference_mev))[rows],
+            guess=np.log(np.maximum(estimate, lowest_mev))[rows],
+            lowest=np.log(lowest_mev)[rows],
+            highest=np.log(np.maximum(lowest_mev, ceiling_mev))[rows],
         )
-        return gap_operator(self.modes, temperature, self.mu_star, self.reference_mev, ceil(self.refinement * n))
-
-    def refine(self, factor: float) -> None:
-        """Keep more Matsubara frequencies from now on."""
-        self.refinement *= factor
-        self.eigenpairs.clear()
+    return rows, problems
 
 
-def _search(instability: _Instability, ceiling_mev: float, answer: TcSolution) -> TcSolution:
-    floor = log(LOWEST_TEMPERATURE * instability.modes.omega_max_mev)
-    ceiling = max(floor, log(ceiling_mev))
-    start, step = _estimate(instability, floor, ceiling), _FIRST_STEP
-    for _ in range(_REFINEMENTS):
-        bracket = _bracket(instability, start, step, floor, ceiling)
-        if bracket is None:
-            return _without_number(instability, floor, answer)
-        low, high = bracket
-        start = float(scipy.optimize.brentq(instability, low, high, xtol=_ROOT_TOLERANCE))
-        slope = (instability(high) - instability(low)) / (high - low)
-        instability(start)
-        error = instability.eigenpairs[start].truncation / abs(slope)
-        if error <= TOLERANCE:
-            tc = exp(start) / KB_MEV_PER_K
-            return replace(
-                answer,
-                tc_kelvin=tc,
-                status=TcStatus.FOUND,
-                error_estimate_kelvin=(error + _ROOT_TOLERANCE) * tc,
-                evaluations=instability.evaluations,
-                bracket_kelvin=(exp(low) / KB_MEV_PER_K, exp(high) / KB_MEV_PER_K),
-            )
-        instability.refine(1.15 * (error / TOLERANCE) ** 0.25)
-        step = _REFINED_STEP
-    raise ConvergenceError(
-        f"Tc near {exp(start) / KB_MEV_PER_K:.6g} K: expected a relative error below {TOLERANCE}, found "
-        f"{error:.1e} after {_REFINEMENTS} refinements: report the spectrum"
-    )
+def _estimate_mev(
+    lam: Number, omega_log_mev: Number, omega_2_mev: Number, inverse: Number, reference_mev: Number
+) -> Number:
+    """Allen-Dynes kB Tc in meV, with the mu* that belongs to omega_2, by which the formula is unbiased.
 
-
-def _reference(modes: CoupledModes, reference: Reference | float) -> tuple[str, float | None]:
-    """Name and frequency in meV of the reference; no frequency where the spectrum has none."""
-    if isinstance(reference, str):
-        named = {"omega_2": modes.omega_2_mev, "omega_max": modes.omega_max_mev}
-        if reference in named:
-            return reference, named[reference] if modes.lam > 0 else None
-    elif isfinite(reference) and reference > 0:
-        return "value", float(reference)
-    raise ParameterError(
-        f"reference: expected 'omega_2', 'omega_max' or a positive frequency in meV, found {reference!r}: "
-        "name the frequency to which mu_star belongs"
-    )
-
-
-def _estimate(instability: _Instability, floor: float, ceiling: float) -> float:
-    """Logarithm of the Allen-Dynes temperature, mu* brought to omega_2, within the range searched."""
-    modes, mu_star = instability.modes, instability.mu_star
-    if mu_star > 0:
-        inverse = 1 / mu_star + log(instability.reference_mev / modes.omega_2_mev)
-        mu_star = 1 / inverse if inverse > 0 else mu_star
-    tc = float(allen_dynes_tc_kelvin(modes.lam, modes.omega_log_mev, modes.omega_2_mev, mu_star))
-    return min(max(log(tc * KB_MEV_PER_K), floor), ceiling) if tc > 0 else floor
-
-
-def _bracket(
-    unstable_by: Callable[[float], float], start: float, step: float, floor: float, ceiling: float
-) -> tuple[float, float] | None:
-    """Walk in ln T with doubling steps until stability changes; None if it never does down to the floor."""
-    here, unstable = start, unstable_by(start) > 0
-    end = ceiling if unstable else floor
-    while here != end:
-        there = min(here + step, end) if unstable else max(here - step, end)
-        if (unstable_by(there) > 0) != unstable:
-            return (here, there) if unstable else (there, here)
-        here, step = there, 2 * step
-    if unstable:
-        raise ConvergenceError(
-            f"kB T = {exp(ceiling):.6g} meV: expected a stable normal state at the upper bound of Tc, "
-            "found the contrary: report the spectrum"
-        )
-    return None
-
-
-def _without_number(instability: _Instability, floor: float, answer: TcSolution) -> TcSolution:
-    """Tell a Tc below the range from none at all."""
-    answer = replace(answer, evaluations=instability.evaluations + 1)
-    if superconducts_at_zero_temperature(instability.operator(floor)):
-        return replace(answer, tc_kelvin=None, status=TcStatus.BELOW_RANGE)
-    return answer
+    Where the formula has no Tc the estimate vanishes or nearly so.
+    """
+    at_omega_2 = inverse + np.log(reference_mev / omega_2_mev)
+    mu_star = 1 / np.maximum(at_omega_2, _LEAST_INVERSE)
+    attraction = np.maximum(lam - mu_star * (1 + 0.62 * lam), _LEAST_ATTRACTION)
+    exponential = np.exp(-1.04 * (1 + lam) / attraction)
+    correction = allen_dynes_correction(lam, omega_2_mev / omega_log_mev, mu_star)
+    estimate: Number = omega_log_mev / 1.2 * exponential * correction
+    return estimate

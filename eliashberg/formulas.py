@@ -9,15 +9,18 @@ All four take arrays that broadcast against each other and return Tc in K. The r
 None of them says to which frequency its mu* belongs; with mu* at omega_2 the Allen-Dynes formula is unbiased.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
 from hightc.eliashberg.constants import KB_MEV_PER_K
-from hightc.eliashberg.errors import ParameterError
+from hightc.eliashberg.coulomb import require_mu_star
 from hightc.eliashberg.modes import FloatArray, Spectrum
 from hightc.eliashberg.results import TcSolution, TcStatus
 
 BoolArray = npt.NDArray[np.bool_]
+Number = TypeVar("Number", float, FloatArray)
 
 XIE_2022_POLE_RANGE = 0.2
 """Distance from the pole, in 1/lambda, below which the pole and not the fit shapes the Xie-2022
@@ -87,13 +90,19 @@ def allen_dynes_tc_kelvin(
     """
     lam, omega_log_mev, omega_2_mev, mu_star = _floats(lam, omega_log_mev, omega_2_mev, mu_star)
     with np.errstate(all="ignore"):
-        ratio = omega_2_mev / omega_log_mev
-        lambda_1 = 2.46 * (1 + 3.8 * mu_star)
-        lambda_2 = 1.82 * (1 + 6.3 * mu_star) * ratio
-        f1 = np.cbrt(1 + (lam / lambda_1) ** 1.5)
-        f2 = 1 + (ratio - 1) * lam**2 / (lam**2 + lambda_2**2)
-        tc = f1 * f2 * mcmillan_dynes_tc_kelvin(lam, omega_log_mev, mu_star)
+        correction = allen_dynes_correction(lam, omega_2_mev / omega_log_mev, mu_star)
+        tc = correction * mcmillan_dynes_tc_kelvin(lam, omega_log_mev, mu_star)
     return _where_defined(tc, lam, mu_star, omega_log_mev, omega_2_mev)
+
+
+def allen_dynes_correction(lam: Number, ratio: Number, mu_star: Number) -> Number:
+    """Compute f1 f2 of `allen_dynes_tc_kelvin`, ratio = w2/w_log; floats or arrays, which are not checked."""
+    lambda_1 = 2.46 * (1 + 3.8 * mu_star)
+    lambda_2 = 1.82 * (1 + 6.3 * mu_star) * ratio
+    f1 = (1 + (lam / lambda_1) ** 1.5) ** (1 / 3)
+    f2 = 1 + (ratio - 1) * lam**2 / (lam**2 + lambda_2**2)
+    correction: Number = f1 * f2
+    return correction
 
 
 def xie_2019_tc_kelvin(lam: npt.ArrayLike, omega_log_mev: npt.ArrayLike, mu_star: npt.ArrayLike) -> FloatArray:
@@ -217,15 +226,6 @@ def formula_table(spectrum: Spectrum, mu_star: float) -> dict[str, TcSolution]:
         "xie_2022": xie_2022_tc_kelvin(lam, omega_log, omega_2, mu_star),
     }
     return {name: TcSolution(*_verdict(float(tc)), lam, omega_log, omega_2, mu_star) for name, tc in table.items()}
-
-
-def require_mu_star(mu_star: float) -> float:
-    """Return mu* as a float, or raise `ParameterError` if it is negative or not finite."""
-    if not (np.isfinite(mu_star) and mu_star >= 0):
-        raise ParameterError(
-            f"mu_star: expected a finite number >= 0, found {mu_star!r}: 0.10 to 0.16 is usual for metals"
-        )
-    return float(mu_star)
 
 
 def _verdict(tc_kelvin: float) -> tuple[float | None, TcStatus]:

@@ -170,7 +170,7 @@ def largest_eigenpair_dense(operator: GapOperator) -> Eigenpair:
 def largest_eigenpair_lanczos(operator: GapOperator) -> Eigenpair:
     """Compute the largest eigenvalue by Lanczos iteration from the constant gap, to `LANCZOS_TOLERANCE`."""
     root = np.sqrt(operator.measure)
-    value, vector = _largest_by_lanczos(operator.product, root)
+    value, vector = largest_by_lanczos(operator.product, root)
     return Eigenpair(value, vector / root)
 
 
@@ -209,11 +209,12 @@ def superconducts_at_zero_temperature(operator: GapOperator) -> bool:
         result[n] += (2 * kernel[0] - weight * constant**2) * v
         return result
 
-    value, _ = _largest_by_lanczos(product, np.append(root, 1.0))
+    value, _ = largest_by_lanczos(product, np.append(root, 1.0))
     return value > 0
 
 
-def _largest_by_lanczos(product: Callable[[FloatArray], FloatArray], start: FloatArray) -> tuple[float, FloatArray]:
+def largest_by_lanczos(product: Callable[[FloatArray], FloatArray], start: FloatArray) -> tuple[float, FloatArray]:
+    """Compute the largest eigenvalue, and its vector, of the symmetric matrix that ``product`` applies to a vector."""
     linear = scipy.sparse.linalg.LinearOperator((start.size, start.size), matvec=product, dtype=np.float64)
     try:
         values, vectors = scipy.sparse.linalg.eigsh(

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
+from hightc.eliashberg.modes import FloatArray
+
 
 class TcStatus(StrEnum):
     """How a search for a critical temperature ended.
@@ -59,3 +64,43 @@ class TcSolution:
     error_estimate_kelvin: float | None = None
     evaluations: int = 0
     bracket_kelvin: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TcSolutions:
+    """Critical temperatures of a batch of spectra; every array has the shape (batch,).
+
+    Parameters
+    ----------
+    tc_kelvin
+        Critical temperatures in K; 0.0 where the theory has no superconductivity, nan where it has no answer.
+    status
+        Values of `TcStatus`; ``status == "found"`` is a mask.
+    lam, omega_log_mev, omega_2_mev
+        Coupling constants and the two mean frequencies in meV; the frequencies are nan where the coupling is zero.
+    mu_star
+        Coulomb pseudopotentials.
+    reference
+        The frequency to which ``mu_star`` refers: ``"omega_2"``, ``"omega_max"`` or ``"value"``.
+    reference_mev
+        That frequency in meV, nan where there is none.
+    error_estimate_kelvin
+        Numerical errors of ``tc_kelvin`` in K (not those of the theory); nan unless found.
+    evaluations
+        How often the gap equation was solved for each.
+    """
+
+    tc_kelvin: FloatArray
+    status: npt.NDArray[np.str_]
+    lam: FloatArray
+    omega_log_mev: FloatArray
+    omega_2_mev: FloatArray
+    mu_star: FloatArray
+    reference: str
+    reference_mev: FloatArray
+    error_estimate_kelvin: FloatArray
+    evaluations: npt.NDArray[np.intp]
+
+    def __len__(self) -> int:
+        """Number of spectra."""
+        return int(self.tc_kelvin.size)

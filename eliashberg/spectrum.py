@@ -78,22 +78,17 @@ class Alpha2F:
     clipped_lambda: float = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.low_frequency not in _FIRST_INTERVAL:
-            raise ParameterError(
-                f"low_frequency: expected one of {get_args(LowFrequency)}, found {self.low_frequency!r}: "
-                "'quadratic' suits phonons of a crystal"
-            )
         omega = finite_vector("omega_mev", self.omega_mev)
         alpha2f = finite_vector("alpha2f", self.alpha2f)
         require_same_length("alpha2f", alpha2f, omega)
         if omega[0] == 0:
             omega, alpha2f = omega[1:], alpha2f[1:]
-        _require_frequency_grid(omega)
+        weights = coupling_weights(omega, self.low_frequency)
         object.__setattr__(self, "omega_mev", omega)
         negative = alpha2f < 0
         removed = 0.0
         if negative.any():
-            removed = float(-np.sum((self._lambda_weight() * alpha2f)[negative]))
+            removed = float(-np.sum((weights * alpha2f)[negative]))
             clipped = np.where(negative, 0.0, alpha2f)
             clipped.flags.writeable = False
             _warn_of_clipping(omega, alpha2f, removed)
@@ -101,20 +96,10 @@ class Alpha2F:
         object.__setattr__(self, "alpha2f", alpha2f)
         object.__setattr__(self, "clipped_lambda", removed)
 
-    def _lambda_weight(self) -> FloatArray:
-        """Weights W_j of lambda = sum_j W_j a2F(w_j), dimensionless, shape (n,)."""
-        omega = self.omega_mev
-        width = np.zeros_like(omega)
-        interval = np.diff(omega)
-        width[1:] += interval / 2
-        width[:-1] += interval / 2
-        width[0] += _FIRST_INTERVAL[self.low_frequency] * omega[0]
-        return 2 * width / omega
-
     @cached_property
     def modes(self) -> CoupledModes:
         """One delta function for each grid point; every integral of the spectrum is a sum over them."""
-        return CoupledModes(self.omega_mev, self._lambda_weight() * self.alpha2f)
+        return CoupledModes(self.omega_mev, coupling_weights(self.omega_mev, self.low_frequency) * self.alpha2f)
 
     @property
     def lam(self) -> float:
@@ -171,6 +156,42 @@ class Alpha2F:
         below = (grid >= 0) & (grid < first)
         values[below] = self.alpha2f[0] * (grid[below] / first) ** power
         return Alpha2F(grid, values, low_frequency=self.low_frequency)
+
+
+def coupling_weights(omega_mev: FloatArray, low_frequency: LowFrequency) -> FloatArray:
+    """Weights W_j of lambda = sum_j W_j a2F(w_j) by the trapezoidal rule.
+
+    Parameters
+    ----------
+    omega_mev
+        Frequency grid in meV, shape (n,), without a leading zero.
+    low_frequency
+        Shape of a2F below the first grid point, as for `Alpha2F`.
+
+    Returns
+    -------
+    ndarray
+        Dimensionless weights, shape (n,): the mode at w_j has the coupling W_j a2F(w_j).
+
+    Raises
+    ------
+    SpectrumError
+        If the grid has fewer than two points, is not positive or does not increase.
+    ParameterError
+        If ``low_frequency`` is none of the three rules.
+    """
+    if low_frequency not in _FIRST_INTERVAL:
+        raise ParameterError(
+            f"low_frequency: expected one of {get_args(LowFrequency)}, found {low_frequency!r}: "
+            "'quadratic' suits phonons of a crystal"
+        )
+    _require_frequency_grid(omega_mev)
+    width = np.zeros_like(omega_mev)
+    interval = np.diff(omega_mev)
+    width[1:] += interval / 2
+    width[:-1] += interval / 2
+    width[0] += _FIRST_INTERVAL[low_frequency] * omega_mev[0]
+    return 2 * width / omega_mev
 
 
 def _require_frequency_grid(omega_mev: FloatArray) -> None:

@@ -1,0 +1,287 @@
+"""Where the normal state becomes unstable: the critical temperatures of many spectra at once.
+
+The reduced problem of `reduced_basis` gives s(T) and its slope. Starting from the Allen-Dynes formula, Newton's
+step and then the root of the cubic that interpolates ln T(s) through the last two values and slopes (inverse Hermite
+interpolation) converge in two or three evaluations: with distances a and b of two points from the root the error is of
+order a^2 b^2. Spectra that do not converge, or whose estimated error is too large, are solved again on all functions
+of the table by bisection.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hightc.eliashberg.errors import ConvergenceError
+from hightc.eliashberg.formulas import Number
+from hightc.eliashberg.log_lattice import STEP
+from hightc.eliashberg.modes import FloatArray
+from hightc.eliashberg.reduced_basis import LEADING, ReducedBasis, Stability
+
+IndexArray = NDArray[np.intp]
+
+ACCURATE = 24
+"""Functions used for a single spectrum, where arranging the arrays takes longer than the arithmetic."""
+
+TOLERANCE = 1e-6
+"""Estimated relative error of Tc above which a spectrum is solved on all functions."""
+
+RESOLUTION = 3e-9
+"""Relative error of Tc from interpolation on the lattice, added to every estimate."""
+
+_UNCERTAINTY = 0.5  # of the estimated shift by the functions left out: seen to be right to 0.4 of itself
+_PRODUCT = 5e-5  # of the distances of the last two points from the root
+_PRODUCT_ACCURATE = 1e-5
+_CUBIC = 20.0  # fourth derivative of ln T(s) over 4!: the square of that product times this bounds the error
+_STEP_LIMIT = 0.7  # in ln T
+_EXTRAPOLATION = 1.5  # intervals from the middle of the last two points up to which the cubic beats its tangent
+_ROUNDS = 8
+_CHUNK = 320  # spectra whose matrices, 17 by 17, fit into a cache of 1 MB
+_SECTIONS, _BISECTIONS = 64, 6  # a lattice step divided by 64^6 is 2e-12
+
+
+class Outcome(IntEnum):
+    """What became of the search for one spectrum."""
+
+    FOUND = 0
+    BELOW_RANGE = 1
+    STABLE = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Problems:
+    """Spectra on a lattice in ln(w/meV), with their repulsion.
+
+    Attributes
+    ----------
+    first
+        Lattice index of the first coupling.
+    coupling
+        Shape (batch, size).
+    constant_repulsion
+        1/mu* + ln(2 e^gamma w_ref/(pi meV)), shape (batch,); infinite for mu* = 0.
+    guess, lowest, highest
+        ln(kB T/meV), shape (batch,): where to begin, and the range; the normal state is stable at ``highest``.
+    """
+
+    first: int
+    coupling: FloatArray
+    constant_repulsion: FloatArray
+    guess: FloatArray
+    lowest: FloatArray
+    highest: FloatArray
+
+    def repulsion(self, rows: IndexArray, log_t: FloatArray) -> FloatArray:
+        """Half of r(T) of `coulomb`, which stands at C^2."""
+        return (self.constant_repulsion[rows] - log_t) / 2
+
+
+@dataclass(eq=False)
+class Instabilities:
+    """Solutions, filled in as they are found.
+
+    Attributes
+    ----------
+    log_tc
+        ln(kB Tc/meV), shape (batch,), nan unless found.
+    error
+        Estimated relative error of Tc, shape (batch,).
+    outcome
+        Shape (batch,), values of `Outcome`.
+    evaluations
+        How often each reduced problem was solved, shape (batch,).
+    """
+
+    log_tc: FloatArray
+    error: FloatArray
+    outcome: NDArray[np.int8]
+    evaluations: IndexArray
+
+
+@cache
+def reduced_basis(size: int | None) -> ReducedBasis:
+    """The reduced basis of that many functions, built once."""
+    return ReducedBasis(size)
+
+
+def find_instabilities(problems: Problems) -> Instabilities:
+    """Find the critical temperature of every spectrum.
+
+    Raises
+    ------
+    ConvergenceError
+        If the normal state is unstable at the upper end of the range; not known to happen.
+    """
+    batch = problems.guess.size
+    solutions = Instabilities(
+        np.full(batch, np.nan), np.full(batch, np.nan), np.full(batch, -1, np.int8), np.zeros(batch, np.intp)
+    )
+    rows = np.arange(batch)
+    log_t = np.clip(problems.guess, problems.lowest, problems.highest)
+    previous = np.full((3, batch), np.nan)
+    for _ in range(_ROUNDS):
+        order = np.argsort(log_t)
+        going = np.empty(rows.size, dtype=np.bool_)
+        for start in range(0, order.size, _CHUNK):
+            part = order[start : start + _CHUNK]
+            going[part] = _step(problems, rows[part], log_t, previous, part, solutions)
+        rows, log_t, previous = rows[going], log_t[going], previous[:, going]
+        if not rows.size:
+            break
+    _settle_stable(problems, np.flatnonzero(solutions.outcome == Outcome.STABLE), solutions)
+    inaccurate = (solutions.outcome == Outcome.FOUND) & ~(solutions.error <= TOLERANCE)
+    for row in np.flatnonzero((solutions.outcome < 0) | inaccurate):
+        _solve_on_all_functions(problems, int(row), solutions)
+    return solutions
+
+
+def _step(
+    problems: Problems,
+    rows: IndexArray,
+    log_t: FloatArray,
+    previous: FloatArray,
+    part: IndexArray,
+    solutions: Instabilities,
+) -> NDArray[np.bool_]:
+    """Evaluate once at increasing temperatures; note what is solved, move on what is not, and say which that is.
+
+    ``log_t`` and ``previous`` (ln T, s and ds/d ln T of the point before) are read and overwritten at ``part``.
+    """
+    here, basis = log_t[part], reduced_basis(LEADING)
+    centre = np.rint(here / STEP).astype(np.intp)
+    profiles = basis.profiles(problems.first, problems.coupling[rows].T, centre)
+    state = basis.evaluate(profiles, here / STEP - centre, problems.repulsion(rows, here))
+    root, product = _next_root(here, state, previous[:, part])
+    lowest, highest = problems.lowest[rows], problems.highest[rows]
+    found = state.definite & (product < _PRODUCT) & (root >= lowest) & (root <= highest)
+    stable = state.definite & (here <= lowest) & (state.value > 0) & ~found
+    solutions.evaluations[rows] += 1
+    if found.any():
+        missing = basis.neglected(state) / state.slope
+        solutions.log_tc[rows[found]] = (root + missing)[found]
+        solutions.error[rows[found]] = _error(missing, product)[found]
+        solutions.outcome[rows[found]] = Outcome.FOUND
+    solutions.outcome[rows[stable]] = Outcome.STABLE
+    following = np.clip(root, np.maximum(here - _STEP_LIMIT, lowest), here + _STEP_LIMIT)
+    # Far below Tc s no longer rises with T, or a second instability makes it meaningless
+    cold = ~state.definite | ((state.slope <= 0) & (state.value < 0))
+    following = np.where(cold, here + _STEP_LIMIT, following)
+    log_t[part] = np.minimum(following, highest)
+    previous[:, part] = np.where(cold, np.nan, (here, state.value, state.slope))
+    return np.isfinite(following) & ~(found | stable)
+
+
+def _error(missing: Number, product: Number) -> Number:
+    """Estimate the relative error of Tc by what the functions left out add, the lattice and the last step."""
+    error: Number = _UNCERTAINTY * missing + RESOLUTION + _CUBIC * product**2
+    return error
+
+
+def _next_root(here: FloatArray, state: Stability, previous: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Estimate of the root, and the product of the distances of the last two points from it.
+
+    Without a previous point (nan) that is Newton's estimate, and its distance alone.
+    """
+    last, value, slope = previous
+    with np.errstate(divide="ignore", invalid="ignore"):
+        newton = np.where(state.slope > 0, here - state.value / state.slope, np.nan)
+        t = -value / (state.value - value)
+        cubic = _cubic_root(t, (last, value, slope), (here, state.value, state.slope))
+    root = np.where(np.abs(t - 0.5) < _EXTRAPOLATION, cubic, newton)
+    distance = np.abs(root - here)
+    return root, np.where(np.isnan(last), distance, np.abs(here - last) * distance)
+
+
+def _cubic_root(t: Number, last: tuple[Number, Number, Number], here: tuple[Number, Number, Number]) -> Number:
+    """Value at s = 0, ``t`` of the way from the last s to this, of the cubic ln T(s) through (ln T, s, ds/d ln T)."""
+    interval = here[1] - last[1]
+    return (
+        (1 + 2 * t) * (1 - t) ** 2 * last[0]
+        + t * (1 - t) ** 2 * interval / last[2]
+        + t**2 * (3 - 2 * t) * here[0]
+        + t**2 * (t - 1) * interval / here[2]
+    )
+
+
+def find_instability(problem: Problems) -> Instabilities:
+    """Do as `find_instabilities` for a single spectrum, faster where the search takes its ordinary course."""
+    basis, row = reduced_basis(ACCURATE), problem.coupling[0]
+    lowest, repulsion = float(problem.lowest[0]), float(problem.constant_repulsion[0])
+    highest = float(problem.highest[0])
+    here = min(max(float(problem.guess[0]), lowest), highest)
+    last: tuple[float, float, float] | None = None
+    for evaluations in range(1, _ROUNDS):
+        state = basis.evaluate_one(problem.first, row, here, (repulsion - here) / 2)
+        value, slope = float(state.value[0]), float(state.slope[0])
+        if not state.definite[0] or slope <= 0:
+            break
+        root = here - value / slope
+        product = abs(root - here)
+        if last is not None and value != last[1]:
+            t = -last[1] / (value - last[1])
+            if abs(t - 0.5) < _EXTRAPOLATION:
+                root = _cubic_root(t, last, (here, value, slope))
+            product = abs(here - last[0]) * abs(root - here)
+        if root < lowest:
+            break
+        if product < _PRODUCT_ACCURATE and root <= highest:
+            missing = float(basis.neglected(state)[0]) / slope
+            error = _error(missing, product)
+            if error > TOLERANCE:
+                break
+            return Instabilities(
+                np.array([root + missing]), np.array([error]), np.array([Outcome.FOUND], np.int8), np.array([evaluations])
+            )
+        last, here = (here, value, slope), min(root, here + _STEP_LIMIT, highest)
+    return find_instabilities(problem)
+
+
+def _settle_stable(problems: Problems, rows: IndexArray, solutions: Instabilities) -> None:
+    """Tell a Tc below the range from none at all."""
+    if not rows.size:
+        return
+    rows = rows[np.argsort(problems.lowest[rows], kind="stable")]
+    centre = np.floor(problems.lowest[rows] / STEP).astype(np.intp)
+    exists = reduced_basis(LEADING).unstable_at_zero_temperature(
+        problems.first,
+        np.ascontiguousarray(problems.coupling[rows].T),
+        centre,
+        problems.repulsion(rows, STEP * centre.astype(np.float64)),
+    )
+    solutions.evaluations[rows] += 1
+    solutions.outcome[rows[exists]] = Outcome.BELOW_RANGE
+
+
+def _solve_on_all_functions(problems: Problems, row: int, solutions: Instabilities) -> None:
+    """Bracket the highest temperature of instability on the lattice and divide the bracket until it is a point."""
+    basis = reduced_basis(None)
+    coupling = problems.coupling[row]
+    lowest, highest = problems.lowest[row], problems.highest[row] + STEP
+
+    def stability(log_t: FloatArray) -> Stability:
+        solutions.evaluations[row] += log_t.size
+        centre = np.rint(log_t / STEP).astype(np.intp)
+        profiles = basis.profiles(problems.first, np.tile(coupling[:, None], log_t.size), centre)
+        return basis.evaluate(profiles, log_t / STEP - centre, problems.repulsion(np.full(log_t.size, row), log_t))
+
+    points = np.linspace(lowest, highest, ceil((highest - lowest) / STEP) + 1)
+    for _ in range(_BISECTIONS):
+        state = stability(points)
+        unstable = ~state.definite | (state.value < 0)
+        if unstable[-1]:
+            raise ConvergenceError(
+                f"kB T = {np.exp(points[-1]):.6g} meV: expected a stable normal state at the upper bound of Tc, "
+                "found the contrary: report the spectrum"
+            )
+        if not unstable.any():
+            solutions.outcome[row] = Outcome.STABLE
+            _settle_stable(problems, np.array([row]), solutions)
+            return
+        last = int(np.flatnonzero(unstable)[-1])
+        points = np.linspace(points[last], points[last + 1], _SECTIONS + 1)
+    solutions.outcome[row] = Outcome.FOUND
+    solutions.log_tc[row] = (points[0] + points[-1]) / 2
+    solutions.error[row] = RESOLUTION
