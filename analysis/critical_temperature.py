@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from hightc.analysis.documents import Alpha2FDocument, CriticalTemperature, TcDocument
-from hightc.analysis.documents.tc import Method
-from hightc.analysis.parsers.units import KELVIN_MEV
+from hightc.analysis.documents.tc import Method, TcSensitivity
 from hightc.analysis.spectral_function import document_spectrum, finite_or_none
 from hightc.eliashberg import Alpha2F, TcSolution, critical_temperature
 from hightc.eliashberg.formulas import formula_table
+from hightc.eliashberg.sensitivity import Sensitivity, sensitivity
 
 Reference = Literal["omega_2", "omega_max"]
 
 WEAK_COUPLING = 1.5
 """lambda/mu* below which the screening practice of the field sets Tc to zero."""
 
-CHEAP_TC = 1 / 500
-"""Allen-Dynes kB Tc over the highest phonon frequency above which the equations are solved for the whole plateau.
+SENSITIVITY_CONVENTION = (
+    "each derivative holds the reference frequency of mu* fixed in meV, also where it is a mean of the spectrum"
+)
+"""What is held fixed in the derivatives of Tc."""
 
-Below, a solution takes up to 2 s, since the number of Matsubara frequencies grows as 1/Tc."""
+NO_DERIVATIVES = {
+    "no_superconductivity": "Tc is 0 K: the normal state is stable at every temperature",
+    "below_range": "Tc lies under the lowest temperature searched",
+    "invalid": "mu* has no value on the scale of the phonons",
+}
+"""Why a Tc of each status has no derivatives."""
 
 FORMULA_NAMES: dict[Method, str] = {
     "mcmillan": "mcmillan_dynes",
@@ -34,10 +41,6 @@ FORMULA_NAMES: dict[Method, str] = {
 
 def tc_document(document: Alpha2FDocument, *, mu_star: Sequence[float], reference: Reference) -> TcDocument:
     """Tc by every method, with its range over the smearing plateau.
-
-    Formulas are evaluated for every spectrum of the plateau. The Eliashberg equations are solved for every one where
-    that is cheap (:data:`CHEAP_TC`), otherwise for the chosen one and those of lowest and highest Allen-Dynes Tc:
-    their range then leaves out spectra that are likely, but not certain, to lie inside it.
 
     Parameters
     ----------
@@ -53,7 +56,12 @@ def tc_document(document: Alpha2FDocument, *, mu_star: Sequence[float], referenc
     plateau = [document_spectrum(document, index) for index in others if index != document.chosen_smearing]
     if others:
         plateau.insert(0, chosen)
-    entries = tuple(entry for mu in mu_star for entry in _entries(chosen, plateau, float(mu), reference))
+    moved = sensitivity(chosen, float(mu_star[0]), reference=reference) if mu_star else None
+    solutions = [
+        moved.solution if moved and not index else critical_temperature(chosen, float(mu), reference=reference)
+        for index, mu in enumerate(mu_star)
+    ]
+    entries = tuple(entry for solution in solutions for entry in _entries(chosen, plateau, solution, reference))
     lambdas = [spectrum.lam for spectrum in (chosen, *plateau)]
     frequency = chosen.omega_2_mev if reference == "omega_2" else chosen.omega_max_mev
     return TcDocument(
@@ -70,6 +78,23 @@ def tc_document(document: Alpha2FDocument, *, mu_star: Sequence[float], referenc
         mu_star_reference_mev=finite_or_none(frequency),
         critical_temperatures=entries,
         alpha2f_sha256=spectrum_sha256(document),
+        sensitivity=_sensitivity(document, moved) if moved else None,
+    )
+
+
+def _sensitivity(document: Alpha2FDocument, moved: Sensitivity) -> TcSensitivity:
+    """Derivatives on the document's own frequencies; at a leading zero, which no mode has, the derivative is 0."""
+    derivative = None
+    if moved.dtc_dalpha2f is not None:
+        zeros = len(document.omega_mev) - moved.omega_mev.size
+        derivative = (*(0.0,) * zeros, *moved.dtc_dalpha2f.tolist())
+    return TcSensitivity(
+        mu_star=moved.solution.mu_star,
+        convention=SENSITIVITY_CONVENTION,
+        dtc_dalpha2f_kelvin_per_mev=derivative,
+        isotope_coefficient=moved.isotope_coefficient,
+        dtc_dmu_star_kelvin=moved.dtc_dmu_star,
+        reason=NO_DERIVATIVES.get(moved.status.value),
     )
 
 
@@ -86,33 +111,17 @@ def spectrum_sha256(document: Alpha2FDocument) -> str:
 
 
 def _entries(
-    chosen: Alpha2F, plateau: Sequence[Alpha2F], mu_star: float, reference: Reference
+    chosen: Alpha2F, plateau: Sequence[Alpha2F], solution: TcSolution, reference: Reference
 ) -> list[CriticalTemperature]:
-    """Entries of one mu*; the plateau, where there is one, begins with the chosen spectrum."""
+    """Entries of one mu*, solved for the chosen spectrum; the plateau, where there is one, begins with it."""
+    mu_star = solution.mu_star
     best = formula_table(chosen, mu_star)
     others = [formula_table(spectrum, mu_star) for spectrum in plateau]
     entries = [
         _entry(method, mu_star, best[name], [table[name] for table in others]) for method, name in FORMULA_NAMES.items()
     ]
-    solution = critical_temperature(chosen, mu_star, reference=reference)
-    range_over = [
-        critical_temperature(plateau[index], mu_star, reference=reference) if index else solution
-        for index in _worth_solving(plateau, others)
-    ]
-    return [*entries, _entry("eliashberg", mu_star, solution, range_over)]
-
-
-def _worth_solving(plateau: Sequence[Alpha2F], tables: Sequence[Mapping[str, TcSolution]]) -> list[int]:
-    """Positions of the first, of the extremes of the Allen-Dynes Tc, and of all whose solution is cheap."""
-    values = [table["allen_dynes"].tc_kelvin or 0.0 for table in tables]
-    if not values:
-        return []
-    cheap = {
-        index
-        for index, (spectrum, value) in enumerate(zip(plateau, values, strict=True))
-        if value * KELVIN_MEV > CHEAP_TC * spectrum.omega_max_mev
-    }
-    return sorted({0, values.index(min(values)), values.index(max(values))} | cheap)
+    solved = [critical_temperature(spectrum, mu_star, reference=reference) for spectrum in plateau]
+    return [*entries, _entry("eliashberg", mu_star, solution, solved)]
 
 
 def _entry(method: Method, mu_star: float, best: TcSolution, others: Sequence[TcSolution]) -> CriticalTemperature:
@@ -125,6 +134,7 @@ def _entry(method: Method, mu_star: float, best: TcSolution, others: Sequence[Tc
         tc_kelvin=best.tc_kelvin,
         low_kelvin=min(values) if complete else None,
         high_kelvin=max(values) if complete else None,
+        error_estimate_kelvin=best.error_estimate_kelvin,
     )
 
 

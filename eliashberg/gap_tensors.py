@@ -28,7 +28,8 @@ from hightc.eliashberg.modes import FloatArray
 LOWEST_RATIO = 1e-3
 """Modes with w/T below act like this one: lambda_k with k > 0 is then (w/2 pi T)^2 < 3e-8 of lambda_0."""
 
-_SCALE = 8.0  # largest feature of the gap over that of the kernel
+_SCALE = 4.0  # largest feature of the gap over that of the kernel
+_REACH = 8.0  # of the sums over the last node
 _COMPRESSION = 1e-10  # singular values of the table kept, relative to the largest
 
 
@@ -148,14 +149,14 @@ def gap_tensors(highest_ratio: float) -> GapTensors:
     blocks.append(1 - _kernel(ratio, np.zeros(1)))
     left, singular, right = np.linalg.svd(np.hstack(blocks), full_matrices=False)
     rank = int(np.sum(singular > _COMPRESSION * singular[0]))
-    position, weight = summation_rule(0, _SCALE * nodes.index[-1])
+    position, weight = summation_rule(0, _REACH * nodes.index[-1])
     measure = (weight / (2 * position)) @ nodes.interpolation(position)
     return GapTensors(nodes, measure, first, left[:, :rank] * singular[:rank], np.ascontiguousarray(right[:rank]))
 
 
 def _row(nodes: MatsubaraNodes, ratio: FloatArray, n: int) -> tuple[FloatArray, ...]:
     """Row n of the four tables for modes of unit coupling: shapes (size, J), (size, J), (size,), (size,)."""
-    position, weight = summation_rule(n, _SCALE * nodes.index[-1])
+    position, weight = summation_rule(n, _REACH * nodes.index[-1])
     interpolation = nodes.interpolation(position) * weight[:, None]
     near, far = (_kernel(ratio, n + 0.5 + sign * position) for sign in (-1, 1))
     inverse = 1 / (2 * position)

@@ -35,6 +35,7 @@ RESOLUTION = 3e-9
 _UNCERTAINTY = 0.5  # of the estimated shift by the functions left out: seen to be right to 0.4 of itself
 _PRODUCT = 5e-5  # of the distances of the last two points from the root
 _PRODUCT_ACCURATE = 1e-5
+_RESIDUAL = 0.5  # of |s| up to which a root is believed: just above a pole Newton's steps are short, but s is large
 _CUBIC = 20.0  # fourth derivative of ln T(s) over 4!: the square of that product times this bounds the error
 _STEP_LIMIT = 0.7  # in ln T
 _EXTRAPOLATION = 1.5  # intervals from the middle of the last two points up to which the cubic beats its tangent
@@ -156,7 +157,8 @@ def _step(
     state = basis.evaluate(profiles, here / STEP - centre, problems.repulsion(rows, here))
     root, product = _next_root(here, state, previous[:, part])
     lowest, highest = problems.lowest[rows], problems.highest[rows]
-    found = state.definite & (product < _PRODUCT) & (root >= lowest) & (root <= highest)
+    found = state.definite & (product < _PRODUCT) & (np.abs(state.value) < _RESIDUAL)
+    found &= (root >= lowest) & (root <= highest)
     stable = state.definite & (here <= lowest) & (state.value > 0) & ~found
     solutions.evaluations[rows] += 1
     if found.any():
@@ -227,13 +229,16 @@ def find_instability(problem: Problems) -> Instabilities:
             product = abs(here - last[0]) * abs(root - here)
         if root < lowest:
             break
-        if product < _PRODUCT_ACCURATE and root <= highest:
+        if product < _PRODUCT_ACCURATE and abs(value) < _RESIDUAL and root <= highest:
             missing = float(basis.neglected(state)[0]) / slope
             error = _error(missing, product)
             if error > TOLERANCE:
                 break
             return Instabilities(
-                np.array([root + missing]), np.array([error]), np.array([Outcome.FOUND], np.int8), np.array([evaluations])
+                np.array([root + missing]),
+                np.array([error]),
+                np.array([Outcome.FOUND], np.int8),
+                np.array([evaluations]),
             )
         last, here = (here, value, slope), min(root, here + _STEP_LIMIT, highest)
     return find_instabilities(problem)

@@ -3,7 +3,8 @@
 Whatever an electron and its phonons produce on the imaginary axis, the gap, the mass renormalisation, w_n/R_n, falls
 off from its limit at infinite frequency like a mixture of
 
-    s^2/(s^2 + x^2),  (s/x) arctan(x/s),  s/(s + x),  1 - x/(s^2 + x^2)^(1/2),  x/(g^2 + x^2)^(1/2) s^2/(s^2 + x^2),
+    l = s^2/(s^2 + x^2),  l ln(1 + x^2/s^2),  (s/x) arctan(x/s),  s/(s + x),  1 - x/(x^2 + s^2)^(1/2),
+    l x/(x^2 + g^2)^(1/2),
 
 x = n + 1/2, where s runs over the frequencies of the phonons and g over the gap, in units of 2 pi T. All are analytic
 in ln x, so that a function of the kind is known everywhere once it is known at a few nodes: some 5 for each
@@ -30,8 +31,8 @@ _SMALLEST = 0.1  # of s and g: below, the functions are indistinguishable at x >
 _LARGEST_GAP = 30.0  # 2 Delta/kB T of about 400
 _SCALE_STEP = 0.3  # of ln s
 _GAP_STEP = 0.6  # of ln g
-_DECAY = 0.25  # x is counted as far from here on, in units of the largest s
-_REACH = 8  # of the last node, in units of the largest s
+_DECAY = 0.5  # x is counted as far from here on, in units of the largest s
+_REACH = 32  # of the last node, in units of the largest s
 _CANDIDATES = 400
 _CUT = 1e-13  # of the pseudo-inverse: rounding
 _EXACT = 40  # panels up to this size are summed term by term
@@ -60,7 +61,13 @@ class MatsubaraNodes:
         g = np.exp(np.arange(log(_SMALLEST), log(min(_LARGEST_GAP, self.scale)) + _GAP_STEP, _GAP_STEP))
         lorentzian = s**2 / (s**2 + x**2)
         normal = x / np.hypot(x, g)
-        family = [lorentzian, s / x * np.arctan(x / s), s / (s + x), 1 - x / np.hypot(x, s)]
+        family = [
+            lorentzian,
+            lorentzian * np.log1p((x / s) ** 2),
+            s / x * np.arctan(x / s),
+            s / (s + x),
+            1 - x / np.hypot(x, s),
+        ]
         family.append((normal[:, :, None] * lorentzian[:, None, :]).reshape(position.size, -1))
         return np.hstack(family) * self._weight(x)
 

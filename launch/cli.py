@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hightc.launch.errors import LaunchError
+from hightc.launch.tc_command import add_tc
 from hightc.makers.errors import CalculationError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ start here:
   hightc run launch/examples/quickstart.toml
                                          compute; give it again to continue or to see the answers again
   hightc query --tc 5:                   what has been found so far
+  hightc tc pb.a2f                       Tc of a spectral function that some code wrote before
 
 protocols (protocol = "..." in a campaign file):
   draft      minutes a material: does the chain run, is the material a stable metal? Not for numbers
@@ -117,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(commands)
+    add_tc(commands)
     _add_query(commands)
     _add_doctor(commands)
     _add_pseudos(commands)

@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from pymatgen.core import Structure
 
+from hightc.analysis.critical_temperature import spectrum_sha256
 from hightc.analysis.documents import (
     Alpha2FDocument,
     CouplingDocument,
@@ -22,6 +23,7 @@ from hightc.analysis.documents import (
     Pseudopotential,
     StructureDocument,
     TcDocument,
+    TcSensitivity,
 )
 from hightc.analysis.files import write_text
 from hightc.analysis.plots.wording import (
@@ -30,6 +32,7 @@ from hightc.analysis.plots.wording import (
     TcKind,
     coupling_range,
     frequency,
+    numerical_error,
     plateau_text,
     tc_kind,
     tc_range,
@@ -186,6 +189,9 @@ def _filters(campaign_file: Path | None) -> dict[str, Callable[..., Any]]:
         "corrections": lambda result: [item for run in provenances(result) for item in run.corrections],
         "coupling_range": lambda document: coupling_range(document, DASH),
         "duration": duration,
+        "errors_shown": lambda document, mu_star: any(
+            numerical_error(document.find(method, mu)) for method in METHODS for mu in mu_star
+        ),
         "folder": run_folder,
         "frequency": frequency,
         "gate_number": gate_number,
@@ -195,6 +201,7 @@ def _filters(campaign_file: Path | None) -> dict[str, Callable[..., Any]]:
         "next_step": lambda result: next_step(result, campaign_file),
         "notes": warnings_of,
         "numbers": _numbers,
+        "numerical_error": numerical_error,
         "pieces": PIECES.findall,
         "physics": lambda codes: "; ".join(item.physics for item in FAILURES if item.code in codes and item.physics),
         "plateau": _plateau,
@@ -202,6 +209,7 @@ def _filters(campaign_file: Path | None) -> dict[str, Callable[..., Any]]:
         "protocol": lambda recipe: load_protocol(recipe.protocol).description,
         "pseudopotentials": _pseudopotentials,
         "seconds": lambda result: sum(run.wall_seconds or 0.0 for run in provenances(result)),
+        "sensitivity": _sensitivity,
         "structure": _structure,
         "tc_kind": tc_kind,
         "tc_range": lambda document, method: tc_range(document, method, DASH),
@@ -219,6 +227,13 @@ def _structure(result: MaterialResult) -> Structure:
     """Relaxed structure, or the one of the campaign where it was not relaxed."""
     relaxed = _last(result, "structure")
     return relaxed.structure if relaxed else result.submission.material.structure
+
+
+def _sensitivity(result: MaterialResult) -> TcSensitivity | None:
+    """Derivatives of Tc, if they belong to the spectrum that is shown."""
+    if result.tc is None or result.alpha2f is None or result.tc.alpha2f_sha256 != spectrum_sha256(result.alpha2f):
+        return None
+    return result.tc.sensitivity
 
 
 def mesh_text(mesh: Sequence[int]) -> str:
@@ -316,8 +331,9 @@ def _figures(result: MaterialResult, index: int) -> dict[str, Markup]:
     figures: dict[str, Markup] = {}
     spectrum: Alpha2FDocument | None = result.alpha2f
     phonon: PhononDocument | None = result.phonon
+    moved = _sensitivity(result)
     if spectrum is not None:
-        figures["alpha2f"] = Markup(figure_svg(plot_alpha2f(spectrum), prefix=f"m{index}-alpha2f"))  # noqa: S704
+        figures["alpha2f"] = Markup(figure_svg(plot_alpha2f(spectrum, moved), prefix=f"m{index}-alpha2f"))  # noqa: S704
         figures["smearing"] = Markup(  # noqa: S704
             figure_svg(plot_lambda_smearing(spectrum), prefix=f"m{index}-smearing")
         )

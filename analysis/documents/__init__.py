@@ -19,7 +19,7 @@ from hightc.analysis.documents.phonon import (
     QPointRecord,
 )
 from hightc.analysis.documents.structure import ScfDocument, StructureDocument
-from hightc.analysis.documents.tc import CriticalTemperature, TcDocument
+from hightc.analysis.documents.tc import CriticalTemperature, TcDocument, TcSensitivity
 
 DOCUMENTS: dict[str, type[Document]] = {
     "structure": StructureDocument,
@@ -52,4 +52,5 @@ __all__ = [
     "StoredArray",
     "StructureDocument",
     "TcDocument",
+    "TcSensitivity",
 ]

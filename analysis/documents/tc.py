@@ -25,11 +25,33 @@ class CriticalTemperature(Record):
         description="Tc in K at the chosen smearing; 0 for no_superconductivity, None for below_range and invalid."
     )
     low_kelvin: float | None = Field(
-        description="Lowest Tc in K over the spectra solved: the whole smearing plateau; for eliashberg, of spectra "
-        "with kB Tc below 1/500 of the highest phonon frequency only the chosen one and those of extreme Allen-Dynes "
-        "Tc. None without a plateau or with a spectrum that has no answer."
+        description="Lowest Tc in K over the smearing plateau; None without a plateau or with a spectrum that has no "
+        "answer. Entries without an error_estimate_kelvin may leave out weakly coupled spectra."
     )
-    high_kelvin: float | None = Field(description="Highest Tc in K over the same spectra; None as low_kelvin.")
+    high_kelvin: float | None = Field(description="Highest Tc in K, as low_kelvin.")
+    error_estimate_kelvin: float | None = Field(
+        default=None,
+        description="Numerical error of tc_kelvin in K, not that of the theory or of the spectrum; None for formulas, "
+        "where there is no number, and in documents stored before it was computed.",
+    )
+
+
+class TcSensitivity(Record):
+    """What moves the Tc of the Eliashberg equations, at the chosen smearing and one mu*."""
+
+    mu_star: float = Field(description="Coulomb pseudopotential, in the convention of the document.")
+    convention: str = Field(description="What is held fixed in the derivatives, in words.")
+    dtc_dalpha2f_kelvin_per_mev: tuple[float, ...] | None = Field(
+        description="Functional derivative dTc/da2F(omega) in K/meV, one value a frequency of omega_mev of the "
+        "spectral function: a change da2F moves Tc by its integral with da2F over omega in meV. None without a Tc."
+    )
+    isotope_coefficient: float | None = Field(
+        description="-d ln Tc/d ln M if all masses are scaled together, dimensionless; None without a Tc."
+    )
+    dtc_dmu_star_kelvin: float | None = Field(
+        description="dTc/dmu* in K for a change of 1 in mu*, negative; None without a Tc."
+    )
+    reason: str | None = Field(description="Why there are no derivatives; None if there are.")
 
 
 class TcDocument(Document):
@@ -48,6 +70,11 @@ class TcDocument(Document):
     mu_star_reference_mev: float | None = Field(description="That frequency in meV; None if lambda is 0.")
     critical_temperatures: tuple[CriticalTemperature, ...] = Field(description="One entry a method and mu*.")
     alpha2f_sha256: str = Field(description="SHA-256 of the spectrum they were computed from.")
+    sensitivity: TcSensitivity | None = Field(
+        default=None,
+        description="What moves the Tc of the Eliashberg equations, at the first mu*; None in documents stored before "
+        "it was computed.",
+    )
 
     def find(self, method: Method, mu_star: float) -> CriticalTemperature | None:
         """Look one entry up; None if it was not computed.

@@ -9,47 +9,68 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hightc.analysis.documents import Alpha2FDocument
+from hightc.analysis.documents import Alpha2FDocument, TcSensitivity
 from hightc.analysis.parsers.units import KELVIN_MEV, RYDBERG_EV, THZ_MEV
 from hightc.analysis.plots.style import BLUE, GREEN, ORANGE, SKY, VERMILION, figure_style, scaled_axis
 from hightc.analysis.spectral_function import document_spectrum
+
+PANELS: Final = {False: (1.0,), True: (2.2, 1.0)}
+"""Relative heights of the panels, without and with the derivative of Tc."""
 
 HEADROOM: Final = 1.6
 """Highest lambda shown over the highest of the trusted smearings; what lies above is marked at the edge."""
 
 
-def plot_alpha2f(document: Alpha2FDocument) -> Figure:
+def plot_alpha2f(document: Alpha2FDocument, sensitivity: TcSensitivity | None = None) -> Figure:
     """Draw alpha2F at the chosen smearing over the band of the plateau, with the running lambda.
 
     Parameters
     ----------
     document
         The spectral function.
+    sensitivity
+        Derivatives of its Tc; with dTc/dalpha2F there is a second panel below.
 
     Returns
     -------
     Figure
-        alpha2F against omega in meV (THz above), lambda on the right; what was clipped is vermilion.
+        alpha2F against omega in meV (THz above), lambda on the right; what was clipped is vermilion. Below, if given,
+        dTc/dalpha2F in K/meV on the same frequencies.
     """
     omega = np.array(document.omega_mev)
     spectrum = document_spectrum(document)
+    derivative = sensitivity.dtc_dalpha2f_kelvin_per_mev if sensitivity else None
     with figure_style():
-        figure = Figure()
-        axes = figure.add_subplot()
+        figure = Figure() if derivative is None else Figure(figsize=(5.0, 4.6))
+        axes, *below = figure.subplots(
+            1 if derivative is None else 2, squeeze=False, sharex=True, height_ratios=PANELS[derivative is not None]
+        )[:, 0]
         _draw_spectra(axes, document, omega)
         _mark_mean(axes, "log", document.chosen.omega_log_mev, "--")
         _mark_mean(axes, "2", document.chosen.omega_2_mev, ":")
         axes.set_xlim(0, omega[-1])
-        axes.set_xlabel(r"$\omega$ (meV)")
+        (below or [axes])[0].set_xlabel(r"$\omega$ (meV)")
         axes.set_ylabel(r"$\alpha^2F(\omega)$ (dimensionless)", color=BLUE)
         scaled_axis(axes, THZ_MEV, r"$\nu$ (THz)")
         right = axes.twinx()
         right.plot(spectrum.omega_mev, spectrum.running_lambda(), color=ORANGE, label=r"$\lambda(\omega)$")
         right.set_ylabel(r"running $\lambda(\omega)$ (dimensionless)", color=ORANGE)
         _share_zero(axes, right)
-        handles = [handle for one in (axes, right) for handle in one.get_legend_handles_labels()[0]]
+        if sensitivity is not None and derivative is not None:
+            _draw_derivative(below[0], omega, np.array(derivative), sensitivity.mu_star)
+        handles = [handle for one in (axes, right, *below) for handle in one.get_legend_handles_labels()[0]]
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
+
+
+def _draw_derivative(
+    axes: Axes, omega_mev: NDArray[np.float64], derivative: NDArray[np.float64], mu_star: float
+) -> None:
+    label = rf"$\delta T_c/\delta\alpha^2F$ at $\mu^*$ = {mu_star:.2f}"
+    axes.fill_between(omega_mev, derivative, color=GREEN, alpha=0.2, linewidth=0)
+    axes.plot(omega_mev, derivative, color=GREEN, label=label)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(r"$\delta T_c/\delta\alpha^2F$ (K/meV)", color=GREEN)
 
 
 def _draw_spectra(axes: Axes, document: Alpha2FDocument, omega_mev: NDArray[np.float64]) -> None:

@@ -47,6 +47,21 @@ def kelvin(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
+def numerical_error(entry: CriticalTemperature | None) -> str | None:
+    """Write the numerical error of Tc in K where it reaches the last digit shown; else None.
+
+    Parameters
+    ----------
+    entry
+        The entry; None if it was not computed.
+    """
+    if entry is None or not entry.tc_kelvin or entry.error_estimate_kelvin is None:
+        return None
+    digits = kelvin(entry.tc_kelvin).partition(".")[2]
+    shown = entry.tc_kelvin >= SMALLEST_KELVIN and entry.error_estimate_kelvin >= 0.5 * 10.0 ** -len(digits)
+    return f"{entry.error_estimate_kelvin:.1g}" if shown else None
+
+
 def interval(low: str, high: str, dash: str) -> str:
     """Write an interval, or one number if both ends read the same.
 

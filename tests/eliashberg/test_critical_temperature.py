@@ -1,5 +1,7 @@
 """The critical temperature on the reduced basis: reference numbers, all Matsubara frequencies, and its laws."""
 
+import importlib
+
 import numpy as np
 import pytest
 from fakes.random_spectra import random_spectra
@@ -275,6 +277,21 @@ def test_a_spectrum_whose_error_is_too_large_is_solved_on_all_functions(monkeypa
     assert single.evaluations > 100
     np.testing.assert_allclose(costly.tc_kelvin, ordinary.tc_kelvin, rtol=TOLERANCE)
     assert single.tc_kelvin == pytest.approx(costly.tc_kelvin[0], rel=SAME)
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.4, 2.0])
+def test_tc_does_not_depend_on_where_the_search_begins(factor, monkeypatch):
+    # Far below Tc the last pivot has poles, falls with T, and may have zeros of its own.
+    omega, alpha2f, mu_star = random_spectra(1500, seed=4)
+    expected = critical_temperatures(omega, alpha2f, mu_star)
+    module = importlib.import_module("hightc.eliashberg.critical_temperature")
+    estimate = module._estimate_mev
+    monkeypatch.setattr(module, "_estimate_mev", lambda *arguments: factor * estimate(*arguments))
+    found = critical_temperatures(omega, alpha2f, mu_star)
+    np.testing.assert_array_equal(found.status, expected.status)
+    error = found.error_estimate_kelvin + expected.error_estimate_kelvin
+    superconducts = found.status == TcStatus.FOUND
+    assert (np.abs(found.tc_kelvin - expected.tc_kelvin)[superconducts] < error[superconducts]).all()
 
 
 def test_a_normal_state_unstable_above_the_bound_is_an_error(monkeypatch):

@@ -102,6 +102,16 @@ def test_a_row_that_the_tables_do_not_suit_is_the_dense_solution():
     assert np.isnan(batched.gap_mev[0, ~known]).all()
 
 
+def test_a_row_too_cold_for_the_dense_solver_leaves_the_others_alone():
+    spectrum = np.exp(-0.5 * ((OMEGA - 40.0) / 4.0) ** 2)
+    spectrum *= 2.0 / Alpha2F(OMEGA, spectrum).lam
+    with pytest.raises(ParameterError, match="Matsubara frequencies"):
+        solve_gap(Alpha2F(OMEGA, spectrum), 1.1e-3, 0.45)
+    solutions = solve_gaps(OMEGA, spectrum, [1.1e-3, 5.0], [0.45, 0.1])
+    assert [str(status) for status in solutions.status] == ["not_converged", "found"]
+    assert np.isnan(solutions.gap_mev[0]).all()
+
+
 def test_batch_equals_single_rows():
     rows = slice(0, 12)
     fractions = np.array([0.05, 0.2, 0.5, 0.9, 0.99, 1.2] * 2)

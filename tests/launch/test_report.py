@@ -31,7 +31,7 @@ from hightc.analysis.documents import (
 )
 from hightc.analysis.documents.base import identity
 from hightc.analysis.documents.tc import Method
-from hightc.analysis.plots.wording import METHODS, kelvin, tc_range, tc_text
+from hightc.analysis.plots.wording import METHODS, kelvin, numerical_error, tc_range, tc_text
 from hightc.analysis.spectral_function import clipped_spectrum
 from hightc.launch import report_table
 from hightc.launch.campaign import Material
@@ -354,6 +354,72 @@ def test_range_over_mu_star_says_what_it_leaves_out(answered: MaterialResult) ->
     assert tc_range(document(entry("no_superconductivity", 0.0)), method) == "none (0 K)"
     assert tc_range(document(entry("found", 2.0, 1.5, 2.5), entry("found", 1.0, 0.5, 1.5)), method) == "0.50-2.50 K"
     assert tc_range(document(entry("found", 2.0), entry("below_range", None)), method) == "2.00 K, else below range"
+
+
+def with_error(result: MaterialResult, error_kelvin: float) -> MaterialResult:
+    """The same answer with another numerical error of its Eliashberg Tc."""
+    assert result.tc is not None
+    entries = [
+        one.model_copy(update={"error_estimate_kelvin": error_kelvin}) if one.method == "eliashberg" else one
+        for one in result.tc.critical_temperatures
+    ]
+    return with_tc(result, {"critical_temperatures": tuple(entries)})
+
+
+def with_tc(result: MaterialResult, changes: dict[str, Any]) -> MaterialResult:
+    assert result.tc is not None
+    return replace(result, documents={**result.documents, "tc": (result.tc.model_copy(update=changes),)})
+
+
+def rendered(result: MaterialResult, folder: Path) -> str:
+    write_report((result,), folder / "report.html", campaign="test", versions={}, elapsed_seconds=None)
+    return section((folder / "report.html").read_text(encoding="utf-8"), "Po")
+
+
+@pytest.mark.parametrize(
+    ("tc", "error", "shown"),
+    [
+        (5.79, 1e-7, None),
+        (5.79, 0.0049, None),
+        (5.79, 0.005, "0.005"),
+        (0.052, 0.0004, None),
+        (0.052, 0.0005, "0.0005"),
+        (203.4, 0.6, "0.6"),
+        (203.4, 0.4, None),
+        (5.79, None, None),
+        (0.0, 0.1, None),
+        (1e-4, 1e-4, None),
+    ],
+)
+def test_numerical_error_is_told_where_it_reaches_the_last_digit(
+    tc: float, error: float | None, shown: str | None
+) -> None:
+    one = entry("found" if tc else "no_superconductivity", tc).model_copy(update={"error_estimate_kelvin": error})
+    assert numerical_error(one) == shown
+    assert numerical_error(None) is None
+
+
+def test_page_tells_a_numerical_error_only_where_it_matters(answered: MaterialResult, tmp_path: Path) -> None:
+    assert "±" not in rendered(answered, tmp_path)
+    part = rendered(with_error(answered, 0.25), tmp_path)
+    assert part.count("±0.2<") == len(MU_STAR)
+    assert "± is the numerical error of the solution" in part
+
+
+def test_page_shows_what_moves_tc_beside_the_spectrum(answered: MaterialResult, page: str, tmp_path: Path) -> None:
+    assert answered.tc is not None
+    assert answered.tc.sensitivity is not None
+    part = section(page, "Po")
+    coefficient = answered.tc.sensitivity.isotope_coefficient
+    assert coefficient is not None
+    assert f"isotope coefficient</th><td>{coefficient:.2f}" in part
+    assert "per 0.01 of μ* at 0.10" in part
+    assert "coupling helps most where" in part
+    for changes in ({"sensitivity": None}, {"alpha2f_sha256": "of another spectrum"}):
+        bare = rendered(with_tc(answered, changes), tmp_path)
+        assert "isotope" not in bare
+        assert "coupling helps most" not in bare
+        assert bare.count("<svg") == 2
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from hightc.analysis.documents import Alpha2FDocument, PhononDocument, Plateau
+from hightc.analysis.documents import Alpha2FDocument, PhononDocument, Plateau, TcSensitivity
 from hightc.analysis.plots.alpha2f import plot_alpha2f, plot_lambda_smearing
 from hightc.analysis.plots.phonons import plot_phonon_dos
 from hightc.analysis.plots.style import INK, figure_svg
@@ -24,7 +24,41 @@ MakePhonon = Callable[..., PhononDocument]
 @pytest.fixture
 def figures(alpha2f_document: MakeAlpha2F, phonon_document: MakePhonon) -> list[Figure]:
     spectrum = alpha2f_document()
-    return [plot_alpha2f(spectrum), plot_lambda_smearing(spectrum), plot_phonon_dos(phonon_document())]
+    return [
+        plot_alpha2f(spectrum),
+        plot_alpha2f(spectrum, derivatives(spectrum)),
+        plot_lambda_smearing(spectrum),
+        plot_phonon_dos(phonon_document()),
+    ]
+
+
+def derivatives(spectrum: Alpha2FDocument) -> TcSensitivity:
+    """Derivatives of Tc with the shape that they have: from zero to a maximum and down again."""
+    omega = np.array(spectrum.omega_mev)
+    return TcSensitivity(
+        mu_star=0.1,
+        convention="the frequency of mu* is fixed",
+        dtc_dalpha2f_kelvin_per_mev=tuple((omega / (1 + omega**2)).tolist()),
+        isotope_coefficient=0.45,
+        dtc_dmu_star_kelvin=-30.0,
+        reason=None,
+    )
+
+
+def test_derivative_of_tc_stands_below_the_spectrum_on_the_same_frequencies(alpha2f_document: MakeAlpha2F) -> None:
+    spectrum = alpha2f_document()
+    figure = plot_alpha2f(spectrum, derivatives(spectrum))
+    upper, lower, right = figure.axes
+    assert lower.get_xlim() == upper.get_xlim() == right.get_xlim() == (0, spectrum.omega_mev[-1])
+    assert lower.get_position().y1 <= upper.get_position().y0
+    assert "mu^*$ = 0.10" in legend_texts(figure)
+    assert np.array_equal(lower.lines[0].get_ydata(), derivatives(spectrum).dtc_dalpha2f_kelvin_per_mev)
+
+
+def test_without_a_derivative_there_is_no_panel_for_it(alpha2f_document: MakeAlpha2F) -> None:
+    spectrum = alpha2f_document()
+    none = derivatives(spectrum).model_copy(update={"dtc_dalpha2f_kelvin_per_mev": None, "reason": "0 K"})
+    assert figure_svg(plot_alpha2f(spectrum, none)) == figure_svg(plot_alpha2f(spectrum))
 
 
 def axis_labels(figure: Figure) -> list[str]:
@@ -38,9 +72,9 @@ def legend_texts(figure: Figure) -> str:
 
 def test_every_axis_names_its_unit(figures: list[Figure]) -> None:
     labels = [label for figure in figures for label in axis_labels(figure)]
-    assert len(labels) == 10
+    assert len(labels) == 15
     for label in labels:
-        assert re.search(r"\((meV|THz|eV|Ry|states/meV/cell|dimensionless)\)$", label), label
+        assert re.search(r"\((K/meV|meV|THz|eV|Ry|states/meV/cell|dimensionless)\)$", label), label
 
 
 def test_drawing_leaves_matplotlibs_settings_alone(figures: list[Figure]) -> None:
