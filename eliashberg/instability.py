@@ -1,10 +1,11 @@
 """Where the normal state becomes unstable: the critical temperatures of many spectra at once.
 
-The reduced problem of `reduced_basis` gives s(T) and its slope. Starting from the Allen-Dynes formula, Newton's
-step and then the root of the cubic that interpolates ln T(s) through the last two values and slopes (inverse Hermite
-interpolation) converge in two or three evaluations: with distances a and b of two points from the root the error is of
-order a^2 b^2. Spectra that do not converge, or whose estimated error is too large, are solved again on all functions
-of the table by bisection.
+The reduced problem of `reduced_basis` gives s(T) and its slope. Newton's step with error O(a^2), a the distance from
+the root, and then the root of the cubic that interpolates ln T(s) through the last two values and slopes (inverse
+Hermite interpolation), with error O(a^2 b^2), start from the Allen-Dynes formula on half of the functions, where an
+evaluation costs a fourth; on the leading functions most spectra then need one evaluation more. What the functions
+beyond would add is put in to second order. Spectra that do not converge, or whose estimated error is too large, are
+solved again on all functions of the table by bisection.
 """
 
 from dataclasses import dataclass
@@ -26,21 +27,24 @@ IndexArray = NDArray[np.intp]
 ACCURATE = 24
 """Functions used for a single spectrum, where arranging the arrays takes longer than the arithmetic."""
 
+COARSE = 8
+"""Functions on which a batch approaches its solution."""
+
 TOLERANCE = 1e-6
 """Estimated relative error of Tc above which a spectrum is solved on all functions."""
 
 RESOLUTION = 3e-9
 """Relative error of Tc from interpolation on the lattice, added to every estimate."""
 
+_LAST_STEP = {COARSE: 3e-5, LEADING: 1e-7, ACCURATE: 2e-9}  # error of the last step in ln T at which a search ends
+_NEWTON, _CUBIC = 4.0, 20.0  # bounds of that error over a^2 and a^2 b^2: derivatives of ln T(s)
 _UNCERTAINTY = 0.5  # of the estimated shift by the functions left out: seen to be right to 0.4 of itself
-_PRODUCT = 5e-5  # of the distances of the last two points from the root
-_PRODUCT_ACCURATE = 1e-5
 _RESIDUAL = 0.5  # of |s| up to which a root is believed: just above a pole Newton's steps are short, but s is large
-_CUBIC = 20.0  # fourth derivative of ln T(s) over 4!: the square of that product times this bounds the error
 _STEP_LIMIT = 0.7  # in ln T
+_FAR, _LEAST_STEP = 2.0, 0.2  # of -s, from which on Tc is further away than this in ln T
 _EXTRAPOLATION = 1.5  # intervals from the middle of the last two points up to which the cubic beats its tangent
 _ROUNDS = 8
-_CHUNK = 320  # spectra whose matrices, 17 by 17, fit into a cache of 1 MB
+_CHUNK = 92_000  # elements of the matrices at once: 0.7 MB, which fit into a cache
 _SECTIONS, _BISECTIONS = 64, 6  # a lattice step divided by 64^6 is 2e-12
 
 
@@ -116,22 +120,10 @@ def find_instabilities(problems: Problems) -> Instabilities:
     ConvergenceError
         If the normal state is unstable at the upper end of the range; not known to happen.
     """
-    batch = problems.guess.size
-    solutions = Instabilities(
-        np.full(batch, np.nan), np.full(batch, np.nan), np.full(batch, -1, np.int8), np.zeros(batch, np.intp)
-    )
-    rows = np.arange(batch)
-    log_t = np.clip(problems.guess, problems.lowest, problems.highest)
-    previous = np.full((3, batch), np.nan)
-    for _ in range(_ROUNDS):
-        order = np.argsort(log_t)
-        going = np.empty(rows.size, dtype=np.bool_)
-        for start in range(0, order.size, _CHUNK):
-            part = order[start : start + _CHUNK]
-            going[part] = _step(problems, rows[part], log_t, previous, part, solutions)
-        rows, log_t, previous = rows[going], log_t[going], previous[:, going]
-        if not rows.size:
-            break
+    approach = _search(COARSE, problems, problems.guess)
+    guess = np.where(approach.outcome == Outcome.FOUND, approach.log_tc, problems.guess)
+    solutions = _search(LEADING, problems, guess)
+    solutions.evaluations += approach.evaluations
     _settle_stable(problems, np.flatnonzero(solutions.outcome == Outcome.STABLE), solutions)
     inaccurate = (solutions.outcome == Outcome.FOUND) & ~(solutions.error <= TOLERANCE)
     for row in np.flatnonzero((solutions.outcome < 0) | inaccurate):
@@ -139,36 +131,61 @@ def find_instabilities(problems: Problems) -> Instabilities:
     return solutions
 
 
+def _search(size: int, problems: Problems, guess: FloatArray) -> Instabilities:
+    """Search on that many functions; outcome -1 where the search does not end."""
+    batch = guess.size
+    solutions = Instabilities(
+        np.full(batch, np.nan), np.full(batch, np.nan), np.full(batch, -1, np.int8), np.zeros(batch, np.intp)
+    )
+    rows = np.arange(batch)
+    log_t = np.clip(guess, problems.lowest, problems.highest)
+    previous = np.full((3, batch), np.nan)
+    chunk = ceil(_CHUNK / (size + 1) ** 2)
+    for _ in range(_ROUNDS):
+        order = np.argsort(log_t)
+        going = np.empty(rows.size, dtype=np.bool_)
+        for start in range(0, order.size, chunk):
+            part = order[start : start + chunk]
+            going[part] = _step(size, problems, rows[part], (log_t, previous, part), solutions)
+        rows, log_t, previous = rows[going], log_t[going], previous[:, going]
+        if not rows.size:
+            break
+    return solutions
+
+
 def _step(
+    size: int,
     problems: Problems,
     rows: IndexArray,
-    log_t: FloatArray,
-    previous: FloatArray,
-    part: IndexArray,
+    points: tuple[FloatArray, FloatArray, IndexArray],
     solutions: Instabilities,
 ) -> NDArray[np.bool_]:
     """Evaluate once at increasing temperatures; note what is solved, move on what is not, and say which that is.
 
-    ``log_t`` and ``previous`` (ln T, s and ds/d ln T of the point before) are read and overwritten at ``part``.
+    ``points`` are ln T and, of the point before, ln T, s and ds/d ln T, both read and overwritten at the indices that
+    come third.
     """
-    here, basis = log_t[part], reduced_basis(LEADING)
+    log_t, previous, part = points
+    here, basis = log_t[part], reduced_basis(size)
     centre = np.rint(here / STEP).astype(np.intp)
     profiles = basis.profiles(problems.first, problems.coupling[rows].T, centre)
     state = basis.evaluate(profiles, here / STEP - centre, problems.repulsion(rows, here))
-    root, product = _next_root(here, state, previous[:, part])
+    root, error = _next_root(here, state, previous[:, part])
     lowest, highest = problems.lowest[rows], problems.highest[rows]
-    found = state.definite & (product < _PRODUCT) & (np.abs(state.value) < _RESIDUAL)
+    found = state.definite & (error < _LAST_STEP[size]) & (np.abs(state.value) < _RESIDUAL)
     found &= (root >= lowest) & (root <= highest)
     stable = state.definite & (here <= lowest) & (state.value > 0) & ~found
     solutions.evaluations[rows] += 1
     if found.any():
         missing = basis.neglected(state) / state.slope
         solutions.log_tc[rows[found]] = (root + missing)[found]
-        solutions.error[rows[found]] = _error(missing, product)[found]
+        solutions.error[rows[found]] = (error + _UNCERTAINTY * missing)[found] + RESOLUTION
         solutions.outcome[rows[found]] = Outcome.FOUND
     solutions.outcome[rows[stable]] = Outcome.STABLE
     following = np.clip(root, np.maximum(here - _STEP_LIMIT, lowest), here + _STEP_LIMIT)
-    # Far below Tc s no longer rises with T, or a second instability makes it meaningless
+    # Far below Tc s no longer rises with T, or a second instability makes it meaningless; just above the pole in
+    # between Newton's steps only double the distance from it
+    following = np.where(state.value < -_FAR, np.maximum(following, here + _LEAST_STEP), following)
     cold = ~state.definite | ((state.slope <= 0) & (state.value < 0))
     following = np.where(cold, here + _STEP_LIMIT, following)
     log_t[part] = np.minimum(following, highest)
@@ -176,25 +193,17 @@ def _step(
     return np.isfinite(following) & ~(found | stable)
 
 
-def _error(missing: Number, product: Number) -> Number:
-    """Estimate the relative error of Tc by what the functions left out add, the lattice and the last step."""
-    error: Number = _UNCERTAINTY * missing + RESOLUTION + _CUBIC * product**2
-    return error
-
-
 def _next_root(here: FloatArray, state: Stability, previous: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Estimate of the root, and the product of the distances of the last two points from it.
-
-    Without a previous point (nan) that is Newton's estimate, and its distance alone.
-    """
+    """Estimate the root, and the error of that; previous is nan where there is no point before."""
     last, value, slope = previous
     with np.errstate(divide="ignore", invalid="ignore"):
         newton = np.where(state.slope > 0, here - state.value / state.slope, np.nan)
         t = -value / (state.value - value)
         cubic = _cubic_root(t, (last, value, slope), (here, state.value, state.slope))
-    root = np.where(np.abs(t - 0.5) < _EXTRAPOLATION, cubic, newton)
-    distance = np.abs(root - here)
-    return root, np.where(np.isnan(last), distance, np.abs(here - last) * distance)
+    interpolated = np.abs(t - 0.5) < _EXTRAPOLATION
+    root = np.where(interpolated, cubic, newton)
+    square = (root - here) ** 2
+    return root, np.where(interpolated, _CUBIC * square * (here - last) ** 2, _NEWTON * square)
 
 
 def _cubic_root(t: Number, last: tuple[Number, Number, Number], here: tuple[Number, Number, Number]) -> Number:
@@ -221,17 +230,17 @@ def find_instability(problem: Problems) -> Instabilities:
         if not state.definite[0] or slope <= 0:
             break
         root = here - value / slope
-        product = abs(root - here)
+        error = _NEWTON * (root - here) ** 2
         if last is not None and value != last[1]:
             t = -last[1] / (value - last[1])
             if abs(t - 0.5) < _EXTRAPOLATION:
                 root = _cubic_root(t, last, (here, value, slope))
-            product = abs(here - last[0]) * abs(root - here)
+                error = _CUBIC * ((root - here) * (here - last[0])) ** 2
         if root < lowest:
             break
-        if product < _PRODUCT_ACCURATE and abs(value) < _RESIDUAL and root <= highest:
+        if error < _LAST_STEP[ACCURATE] and abs(value) < _RESIDUAL and root <= highest:
             missing = float(basis.neglected(state)[0]) / slope
-            error = _error(missing, product)
+            error += _UNCERTAINTY * missing + RESOLUTION
             if error > TOLERANCE:
                 break
             return Instabilities(
