@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hightc.eliashberg.errors import NegativeSpectrumWarning, SpectrumError
-from hightc.eliashberg.modes import CoupledModes, FloatArray, finite_vector
+from hightc.eliashberg.modes import NO_COUPLING, CoupledModes, FloatArray, finite_vector, real_array
 from hightc.eliashberg.spectrum import LowFrequency, coupling_weights
 
 
@@ -43,8 +43,8 @@ class SpectrumBatch:
     def _means(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         omega, weight = self.omega_mev, self.coupling_weight
         lam, log, square = (self.alpha2f @ np.stack([weight, weight * np.log(omega), weight * omega**2], axis=1)).T
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return lam, np.exp(log / lam), np.sqrt(square / lam)
+        couples = np.where(lam > NO_COUPLING, lam, np.nan)
+        return lam, np.exp(log / couples), np.sqrt(square / couples)
 
     @property
     def lam(self) -> FloatArray:
@@ -66,7 +66,7 @@ class SpectrumBatch:
         """Highest frequencies that couple in meV, shape (batch,); nan for zero coupling."""
         coupled = self.alpha2f > 0
         last = self.omega_mev.size - 1 - np.argmax(coupled[:, ::-1], axis=1)
-        return np.where(coupled.any(axis=1), self.omega_mev[last], np.nan)
+        return np.where(self.lam > NO_COUPLING, self.omega_mev[last], np.nan)
 
     def modes(self, row: int) -> CoupledModes:
         """Modes of one spectrum."""
@@ -111,12 +111,7 @@ def spectrum_batch(
 
 
 def _finite_rows(alpha2f: npt.ArrayLike, size: int) -> FloatArray:
-    try:
-        values = np.asarray(alpha2f, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise SpectrumError(
-            f"alpha2f: expected real numbers in rows of equal length, found {alpha2f!r:.60}: {error}"
-        ) from error
+    values = real_array("alpha2f", alpha2f)
     if values.ndim not in (1, 2) or values.shape[-1] != size:
         raise SpectrumError(
             f"alpha2f: expected shape ({size},) or (batch, {size}), one column for each frequency, "

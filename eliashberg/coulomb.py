@@ -8,7 +8,8 @@ only the combination
 the inverse of mu* at the frequency pi T/(2 e^gamma); it has to be positive.
 """
 
-from math import exp, isfinite, pi
+from math import exp, inf, isfinite, pi
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,9 @@ Reference = Literal["omega_2", "omega_max"]
 
 THERMAL_FACTOR = 2 * exp(euler_gamma) / pi
 """2 e^gamma/pi: a constant gap sees the Matsubara sum up to w as ln(2 e^gamma w/(pi T))."""
+
+LEAST_REFERENCE = 1e-200
+"""Lowest reference in meV: below, its ratio to a phonon frequency leaves the range of floats."""
 
 STRONG_COUPLING_BOUND = 0.18273
 """Upper bound of kB Tc / (w2 sqrt(lambda)): its limit for lambda -> infinity, 0.18272625, rounded up.
@@ -73,7 +77,7 @@ def require_reference(reference: Reference | float) -> tuple[str, float | None]:
     if isinstance(reference, str):
         if reference in ("omega_2", "omega_max"):
             return reference, None
-    elif isfinite(reference) and reference > 0:
+    elif isinstance(reference, Real) and LEAST_REFERENCE <= reference < inf:
         return "value", float(reference)
     raise ParameterError(
         f"reference: expected 'omega_2', 'omega_max' or a positive frequency in meV, found {reference!r}: "
@@ -84,7 +88,7 @@ def require_reference(reference: Reference | float) -> tuple[str, float | None]:
 def reference_frequency(modes: CoupledModes, reference: Reference | float) -> tuple[str, float | None]:
     """Name and frequency in meV of the reference of one spectrum; no frequency where it has no coupling."""
     name, value = require_reference(reference)
-    if value is None and modes.lam > 0:
+    if value is None and modes.couples:
         value = modes.omega_2_mev if name == "omega_2" else modes.omega_max_mev
     return name, value
 

@@ -17,10 +17,11 @@ from hightc.eliashberg.coulomb import (
     require_mu_star,
     require_mu_stars,
 )
+from hightc.eliashberg.errors import SpectrumError
 from hightc.eliashberg.formulas import Number, allen_dynes_correction
 from hightc.eliashberg.instability import Outcome, Problems, find_instabilities, find_instability
 from hightc.eliashberg.log_lattice import lattice_of
-from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum
+from hightc.eliashberg.modes import NO_COUPLING, CoupledModes, FloatArray, Spectrum, frozen, modes_of
 from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
 from hightc.eliashberg.results import TcSolution, TcSolutions, TcStatus
 from hightc.eliashberg.spectrum import LowFrequency
@@ -30,6 +31,9 @@ _STATUS = {
     Outcome.BELOW_RANGE: TcStatus.BELOW_RANGE,
     Outcome.STABLE: TcStatus.NO_SUPERCONDUCTIVITY,
 }
+HIGHEST_COUPLING = 1e10
+"""Coupling constant up to which the table holds: kB Tc is then 2e4 times the phonon frequencies."""
+
 _LEAST_INVERSE = 1.0  # of mu* and
 _LEAST_ATTRACTION = 0.05  # of lambda - mu* (1 + 0.62 lambda), in the estimate with which the search begins
 
@@ -64,6 +68,8 @@ def critical_temperature(spectrum: Spectrum, mu_star: float, *, reference: Refer
 
     Raises
     ------
+    SpectrumError
+        If ``spectrum`` is none, or lambda exceeds 1e10.
     ParameterError
         If ``mu_star`` is negative or not finite, or ``reference`` is neither a name nor a positive frequency.
     ConvergenceError
@@ -82,11 +88,11 @@ def critical_temperature(spectrum: Spectrum, mu_star: float, *, reference: Refer
     0.072108
     """
     mu_star = require_mu_star(mu_star)
-    modes = spectrum.modes
+    modes = modes_of(spectrum)
     name, reference_mev = reference_frequency(modes, reference)
     tc: float | None = 0.0
     status, error, evaluations = TcStatus.NO_SUPERCONDUCTIVITY, None, 0
-    if modes.lam > 0 and reference_mev is not None:
+    if modes.couples and reference_mev is not None:
         problem = _problem(modes, mu_star, reference_mev)
         if problem is None:
             tc, status = None, TcStatus.INVALID
@@ -146,7 +152,7 @@ def critical_temperatures(
     Raises
     ------
     SpectrumError
-        If grid and spectra do not fit or a number is not finite; the entry is named.
+        If grid and spectra do not fit, a number is not finite (the entry is named) or lambda exceeds 1e10.
     ParameterError
         If a ``mu_star`` is negative or not finite, or ``reference`` is neither a name nor a positive frequency.
     ConvergenceError
@@ -158,7 +164,7 @@ def critical_temperatures(
     >>> debye = (omega / 30.0) ** 2
     >>> solutions = critical_temperatures(omega, [0.5 * debye, 1.5 * debye], 0.1)
     >>> [str(status) for status in solutions.status], solutions.tc_kelvin.round(2).tolist()
-    (['found', 'found'], [2.73, 27.08])
+    (['found', 'found'], [2.34, 27.08])
     """
     batch = spectrum_batch(omega_mev, alpha2f, low_frequency=low_frequency)
     mu_stars = require_mu_stars(mu_star, len(batch))
@@ -167,8 +173,9 @@ def critical_temperatures(
         inverse = 1 / mu_stars
     rows, problems = _problems(batch, inverse, reference_mev)
     solutions = find_instabilities(problems)
-    status = np.where(batch.lam > 0, TcStatus.INVALID, TcStatus.NO_SUPERCONDUCTIVITY).astype("U20")
-    tc, error = np.where(batch.lam > 0, np.nan, 0.0), np.full(len(batch), np.nan)
+    couples = batch.lam > NO_COUPLING
+    status = np.where(couples, TcStatus.INVALID, TcStatus.NO_SUPERCONDUCTIVITY).astype("U20")
+    tc, error = np.where(couples, np.nan, 0.0), np.full(len(batch), np.nan)
     evaluations = np.zeros(len(batch), dtype=np.intp)
     for outcome, outcome_status in _STATUS.items():
         status[rows[solutions.outcome == outcome]] = outcome_status
@@ -177,22 +184,23 @@ def critical_temperatures(
     error[rows] = solutions.error * tc[rows]
     evaluations[rows] = solutions.evaluations
     return TcSolutions(
-        tc_kelvin=tc,
-        status=status,
-        lam=batch.lam,
-        omega_log_mev=batch.omega_log_mev,
-        omega_2_mev=batch.omega_2_mev,
-        mu_star=mu_stars,
+        tc_kelvin=frozen(tc),
+        status=frozen(status),
+        lam=frozen(batch.lam),
+        omega_log_mev=frozen(batch.omega_log_mev),
+        omega_2_mev=frozen(batch.omega_2_mev),
+        mu_star=frozen(mu_stars),
         reference=name,
-        reference_mev=reference_mev,
-        error_estimate_kelvin=error,
-        evaluations=evaluations,
+        reference_mev=frozen(reference_mev),
+        error_estimate_kelvin=frozen(error),
+        evaluations=frozen(evaluations),
     )
 
 
 def _problem(modes: CoupledModes, mu_star: float, reference_mev: float) -> Problems | None:
     """Put one spectrum on the lattice; None where mu* has no meaning."""
     lam, omega_2_mev = modes.lam, modes.omega_2_mev
+    _require_coupling_in_range(lam)
     ceiling_mev, highest_mev = highest_frequency(omega_2_mev, modes.omega_max_mev, lam)
     inverse = 1 / mu_star if mu_star > 0 else inf
     if inverse + log(reference_mev / highest_mev) <= 0:
@@ -214,11 +222,12 @@ def _problems(
     batch: SpectrumBatch, inverse: FloatArray, reference_mev: FloatArray
 ) -> tuple[NDArray[np.intp], Problems]:
     """Put on the lattice the spectra of a batch that couple and whose mu* has a meaning; say which rows they are."""
+    _require_coupling_in_range(float(batch.lam.max(initial=0.0)))
     lattice = lattice_of(batch.omega_mev)
     coupling = batch.alpha2f @ (lattice.distribution * batch.coupling_weight[:, None])
     ceiling_mev, highest_mev = highest_frequency(batch.omega_2_mev, batch.omega_max_mev, batch.lam)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rows = np.flatnonzero((batch.lam > 0) & (inverse + np.log(reference_mev / highest_mev) > 0))
+        rows = np.flatnonzero((batch.lam > NO_COUPLING) & (inverse + np.log(reference_mev / highest_mev) > 0))
         estimate = _estimate_mev(batch.lam, batch.omega_log_mev, batch.omega_2_mev, inverse, reference_mev)
         lowest_mev = LOWEST_TEMPERATURE * batch.omega_max_mev
         problems = Problems(
@@ -230,6 +239,13 @@ def _problems(
             highest=np.log(np.maximum(lowest_mev, ceiling_mev))[rows],
         )
     return rows, problems
+
+
+def _require_coupling_in_range(lam: float) -> None:
+    if lam > HIGHEST_COUPLING:
+        raise SpectrumError(
+            f"lambda: expected at most {HIGHEST_COUPLING:.0e}, found {lam:.3g}: check the units of frequencies and a2F"
+        )
 
 
 def _estimate_mev(

@@ -16,7 +16,7 @@ from hightc.eliashberg.matsubara import (
     largest_eigenpair,
     superconducts_at_zero_temperature,
 )
-from hightc.eliashberg.modes import CoupledModes, Spectrum
+from hightc.eliashberg.modes import CoupledModes, Spectrum, modes_of
 from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
 from hightc.eliashberg.results import TcSolution, TcStatus
 from hightc.eliashberg.temperature_bracket import bracket_instability
@@ -86,7 +86,7 @@ def critical_temperature_dense(
     0.072108
     """
     mu_star = require_mu_star(mu_star)
-    modes = spectrum.modes
+    modes = modes_of(spectrum)
     name, reference_mev = reference_frequency(modes, reference)
     answer = TcSolution(
         tc_kelvin=0.0,
@@ -98,14 +98,12 @@ def critical_temperature_dense(
         reference=name,
         reference_mev=reference_mev,
     )
-    if modes.lam == 0 or reference_mev is None:
+    if not modes.couples or reference_mev is None:
         return answer
     ceiling_mev, highest_mev = highest_frequency(modes.omega_2_mev, modes.omega_max_mev, modes.lam)
     if mu_star > 0 and 1 / mu_star + log(reference_mev / highest_mev) <= 0:
         return replace(answer, tc_kelvin=None, status=TcStatus.INVALID)
-    coupled = modes.lam_per_mode > 0
-    modes = CoupledModes(modes.omega_mev[coupled], modes.lam_per_mode[coupled])
-    return _search(_Instability(modes, mu_star, reference_mev), float(ceiling_mev), answer)
+    return _search(_Instability(modes.coupled(), mu_star, reference_mev), float(ceiling_mev), answer)
 
 
 @dataclass
@@ -146,9 +144,14 @@ class _Instability:
 def _search(instability: _Instability, ceiling_mev: float, answer: TcSolution) -> TcSolution:
     floor = log(LOWEST_TEMPERATURE * instability.modes.omega_max_mev)
     ceiling = max(floor, log(ceiling_mev))
-    start, step = _estimate(instability, floor, ceiling), _FIRST_STEP
+    start, step, doubled = _estimate(instability, floor, ceiling), _FIRST_STEP, False
     for _ in range(_REFINEMENTS):
         bracket = bracket_instability(instability, start, step, floor, ceiling)
+        if bracket is None and not doubled:
+            # The estimate of what is left out fails where mu* is near its pole: see whether twice as many agree
+            instability.refine(2.0)
+            doubled, start = True, floor
+            continue
         if bracket is None:
             return _without_number(instability, floor, answer)
         low, high = bracket
@@ -187,6 +190,6 @@ def _estimate(instability: _Instability, floor: float, ceiling: float) -> float:
 def _without_number(instability: _Instability, floor: float, answer: TcSolution) -> TcSolution:
     """Tell a Tc below the range from none at all."""
     answer = replace(answer, evaluations=instability.evaluations + 1)
-    if superconducts_at_zero_temperature(instability.operator(floor)):
+    if instability.mu_star == 0 or superconducts_at_zero_temperature(instability.operator(floor)):
         return replace(answer, tc_kelvin=None, status=TcStatus.BELOW_RANGE)
     return answer

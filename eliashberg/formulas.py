@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from hightc.eliashberg.constants import KB_MEV_PER_K
 from hightc.eliashberg.coulomb import require_mu_star
-from hightc.eliashberg.modes import FloatArray, Spectrum
+from hightc.eliashberg.modes import FloatArray, Spectrum, modes_of
 from hightc.eliashberg.results import TcSolution, TcStatus
 
 BoolArray = npt.NDArray[np.bool_]
@@ -217,7 +217,7 @@ def formula_table(spectrum: Spectrum, mu_star: float) -> dict[str, TcSolution]:
         If ``mu_star`` is negative or not finite.
     """
     mu_star = require_mu_star(mu_star)
-    modes = spectrum.modes
+    modes = modes_of(spectrum)
     lam, omega_log, omega_2 = modes.lam, modes.omega_log_mev, modes.omega_2_mev
     table = {
         "mcmillan_dynes": mcmillan_dynes_tc_kelvin(lam, omega_log, mu_star),

@@ -5,22 +5,23 @@ the root, and then the root of the cubic that interpolates ln T(s) through the l
 Hermite interpolation), with error O(a^2 b^2), start from the Allen-Dynes formula on half of the functions, where an
 evaluation costs a fourth; on the leading functions most spectra then need one evaluation more. What the functions
 beyond would add is put in to second order. Spectra that do not converge, or whose estimated error is too large, are
-solved again on all functions of the table by bisection.
+solved again one by one on more functions, and in the last resort on all of the table by bisection.
 """
 
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from math import ceil
+from math import ceil, log
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hightc.eliashberg.coulomb import THERMAL_FACTOR
 from hightc.eliashberg.errors import ConvergenceError
 from hightc.eliashberg.formulas import Number
 from hightc.eliashberg.log_lattice import STEP
 from hightc.eliashberg.modes import FloatArray
-from hightc.eliashberg.reduced_basis import LEADING, ReducedBasis, Stability
+from hightc.eliashberg.reduced_basis import LEADING, LOWEST_TEMPERATURE, ReducedBasis, Stability
 
 IndexArray = NDArray[np.intp]
 
@@ -30,15 +31,21 @@ ACCURATE = 24
 COARSE = 8
 """Functions on which a batch approaches its solution."""
 
-TOLERANCE = 1e-6
-"""Estimated relative error of Tc above which a spectrum is solved on all functions."""
+TOLERANCE = 3e-7
+"""Estimated relative error of Tc above which a spectrum is solved again on more functions."""
 
 RESOLUTION = 3e-9
 """Relative error of Tc from interpolation on the lattice, added to every estimate."""
 
+LEAST_REPULSION = 2.0
+"""1/mu* at the highest frequency below which the estimate of the error by the leading functions is too small."""
+
+LAST_RESORT = 1e-6
+"""Relative error told of a solution on all functions: nothing is left from which it could be estimated."""
+
 _LAST_STEP = {COARSE: 3e-5, LEADING: 1e-7, ACCURATE: 2e-9}  # error of the last step in ln T at which a search ends
 _NEWTON, _CUBIC = 4.0, 20.0  # bounds of that error over a^2 and a^2 b^2: derivatives of ln T(s)
-_UNCERTAINTY = 0.5  # of the estimated shift by the functions left out: seen to be right to 0.4 of itself
+_UNCERTAINTY = 1.0  # of the estimated shift by the functions left out; seen to be right to half of itself
 _RESIDUAL = 0.5  # of |s| up to which a root is believed: just above a pole Newton's steps are short, but s is large
 _STEP_LIMIT = 0.7  # in ln T
 _FAR, _LEAST_STEP = 2.0, 0.2  # of -s, from which on Tc is further away than this in ln T
@@ -78,6 +85,17 @@ class Problems:
     guess: FloatArray
     lowest: FloatArray
     highest: FloatArray
+
+    def select(self, row: int) -> "Problems":
+        """The problem of one spectrum."""
+        one = slice(row, row + 1)
+        per_row = (self.coupling, self.constant_repulsion, self.guess, self.lowest, self.highest)
+        return Problems(self.first, *(values[one] for values in per_row))
+
+    def least_repulsion(self) -> FloatArray:
+        """1/mu* at the highest frequency where it has to have a value, shape (batch,)."""
+        at_omega_max = self.constant_repulsion - self.lowest + log(LOWEST_TEMPERATURE / THERMAL_FACTOR)
+        return np.minimum(at_omega_max, self.constant_repulsion - self.highest)
 
     def repulsion(self, rows: IndexArray, log_t: FloatArray) -> FloatArray:
         """Half of r(T) of `coulomb`, which stands at C^2."""
@@ -126,18 +144,28 @@ def find_instabilities(problems: Problems) -> Instabilities:
     solutions.evaluations += approach.evaluations
     _settle_stable(problems, np.flatnonzero(solutions.outcome == Outcome.STABLE), solutions)
     inaccurate = (solutions.outcome == Outcome.FOUND) & ~(solutions.error <= TOLERANCE)
+    inaccurate |= problems.least_repulsion() < LEAST_REPULSION
     for row in np.flatnonzero((solutions.outcome < 0) | inaccurate):
-        _solve_on_all_functions(problems, int(row), solutions)
+        _replace(solutions, int(row), find_instability(problems.select(int(row))))
     return solutions
+
+
+def _replace(solutions: Instabilities, row: int, better: Instabilities) -> None:
+    solutions.log_tc[row], solutions.error[row] = better.log_tc[0], better.error[0]
+    solutions.outcome[row] = better.outcome[0]
+    solutions.evaluations[row] += better.evaluations[0]
+
+
+def _unsolved(batch: int) -> Instabilities:
+    return Instabilities(
+        np.full(batch, np.nan), np.full(batch, np.nan), np.full(batch, -1, np.int8), np.zeros(batch, np.intp)
+    )
 
 
 def _search(size: int, problems: Problems, guess: FloatArray) -> Instabilities:
     """Search on that many functions; outcome -1 where the search does not end."""
     batch = guess.size
-    solutions = Instabilities(
-        np.full(batch, np.nan), np.full(batch, np.nan), np.full(batch, -1, np.int8), np.zeros(batch, np.intp)
-    )
-    rows = np.arange(batch)
+    solutions, rows = _unsolved(batch), np.arange(batch)
     log_t = np.clip(guess, problems.lowest, problems.highest)
     previous = np.full((3, batch), np.nan)
     chunk = ceil(_CHUNK / (size + 1) ** 2)
@@ -196,7 +224,7 @@ def _step(
 def _next_root(here: FloatArray, state: Stability, previous: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Estimate the root, and the error of that; previous is nan where there is no point before."""
     last, value, slope = previous
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         newton = np.where(state.slope > 0, here - state.value / state.slope, np.nan)
         t = -value / (state.value - value)
         cubic = _cubic_root(t, (last, value, slope), (here, state.value, state.slope))
@@ -250,7 +278,7 @@ def find_instability(problem: Problems) -> Instabilities:
                 np.array([evaluations]),
             )
         last, here = (here, value, slope), min(root, here + _STEP_LIMIT, highest)
-    return find_instabilities(problem)
+    return _solve_on_all_functions(problem)
 
 
 def _settle_stable(problems: Problems, rows: IndexArray, solutions: Instabilities) -> None:
@@ -266,20 +294,22 @@ def _settle_stable(problems: Problems, rows: IndexArray, solutions: Instabilitie
         problems.repulsion(rows, STEP * centre.astype(np.float64)),
     )
     solutions.evaluations[rows] += 1
+    # Without repulsion the least coupling superconducts, though rounding may not show it
+    exists |= np.isinf(problems.constant_repulsion[rows])
     solutions.outcome[rows[exists]] = Outcome.BELOW_RANGE
 
 
-def _solve_on_all_functions(problems: Problems, row: int, solutions: Instabilities) -> None:
+def _solve_on_all_functions(problem: Problems) -> Instabilities:
     """Bracket the highest temperature of instability on the lattice and divide the bracket until it is a point."""
-    basis = reduced_basis(None)
-    coupling = problems.coupling[row]
-    lowest, highest = problems.lowest[row], problems.highest[row] + STEP
+    basis, solutions = reduced_basis(None), _unsolved(1)
+    lowest, highest = problem.lowest[0], problem.highest[0] + STEP
 
     def stability(log_t: FloatArray) -> Stability:
-        solutions.evaluations[row] += log_t.size
+        solutions.evaluations[0] += log_t.size
         centre = np.rint(log_t / STEP).astype(np.intp)
-        profiles = basis.profiles(problems.first, np.tile(coupling[:, None], log_t.size), centre)
-        return basis.evaluate(profiles, log_t / STEP - centre, problems.repulsion(np.full(log_t.size, row), log_t))
+        profiles = basis.profiles(problem.first, np.tile(problem.coupling[0][:, None], log_t.size), centre)
+        repulsion = problem.repulsion(np.zeros(log_t.size, dtype=np.intp), log_t)
+        return basis.evaluate(profiles, log_t / STEP - centre, repulsion)
 
     points = np.linspace(lowest, highest, ceil((highest - lowest) / STEP) + 1)
     for _ in range(_BISECTIONS):
@@ -291,11 +321,12 @@ def _solve_on_all_functions(problems: Problems, row: int, solutions: Instabiliti
                 "found the contrary: report the spectrum"
             )
         if not unstable.any():
-            solutions.outcome[row] = Outcome.STABLE
-            _settle_stable(problems, np.array([row]), solutions)
-            return
+            solutions.outcome[0] = Outcome.STABLE
+            _settle_stable(problem, np.zeros(1, dtype=np.intp), solutions)
+            return solutions
         last = int(np.flatnonzero(unstable)[-1])
         points = np.linspace(points[last], points[last + 1], _SECTIONS + 1)
-    solutions.outcome[row] = Outcome.FOUND
-    solutions.log_tc[row] = (points[0] + points[-1]) / 2
-    solutions.error[row] = RESOLUTION
+    solutions.outcome[0] = Outcome.FOUND
+    solutions.log_tc[0] = (points[0] + points[-1]) / 2
+    solutions.error[0] = LAST_RESORT
+    return solutions

@@ -13,7 +13,7 @@ from math import ceil, floor
 
 import numpy as np
 
-from hightc.eliashberg.modes import FloatArray
+from hightc.eliashberg.modes import FloatArray, frozen
 
 STEP = 0.125
 """Step of the lattice in ln w."""
@@ -72,7 +72,7 @@ class LogLattice:
         columns = (left - first)[:, None] + np.arange(1 - ORDER // 2, ORDER // 2 + 1)
         distribution = np.zeros((position.size, size))
         np.put_along_axis(distribution, columns, lagrange_weights(position - left), axis=1)
-        return cls(first, distribution)
+        return cls(first, frozen(distribution))
 
     @property
     def size(self) -> int:

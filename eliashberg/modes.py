@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,11 @@ import numpy.typing as npt
 from hightc.eliashberg.errors import SpectrumError
 
 FloatArray = npt.NDArray[np.float64]
+
+NO_COUPLING = 1e-200
+"""Coupling constant up to which a spectrum counts as uncoupled: below, products leave the range of floats."""
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class Spectrum(Protocol):
@@ -20,12 +25,38 @@ class Spectrum(Protocol):
         """The delta functions by which the spectrum is represented."""
 
 
-def finite_vector(name: str, values: npt.ArrayLike) -> FloatArray:
-    """Return a read-only one-dimensional copy of finite numbers, or say which entry is not one."""
+def modes_of(spectrum: Spectrum) -> "CoupledModes":
+    """Return the modes of a spectrum, or raise `SpectrumError` if it is none."""
+    modes = getattr(spectrum, "modes", None)
+    if not isinstance(modes, CoupledModes):
+        raise SpectrumError(
+            f"spectrum: expected Alpha2F or CoupledModes, found {type(spectrum).__name__}: "
+            "build Alpha2F(omega_mev, alpha2f) from arrays"
+        )
+    return modes
+
+
+def frozen(values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """Return the array read-only: itself if it owns its numbers, a copy otherwise."""
+    array = values if values.base is None else values.copy()
+    array.flags.writeable = False
+    return array
+
+
+def real_array(name: str, values: npt.ArrayLike) -> FloatArray:
+    """Convert to float64, or raise `SpectrumError` for what are no real numbers; shares memory where it can."""
     try:
-        array = np.array(values, dtype=np.float64)
+        array = np.asarray(values)
+        if np.iscomplexobj(array) or np.ma.is_masked(values):
+            raise TypeError("complex or masked numbers")
+        return array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise SpectrumError(f"{name}: expected real numbers, found {values!r:.60}: {error}") from error
+
+
+def finite_vector(name: str, values: npt.ArrayLike) -> FloatArray:
+    """Return a read-only one-dimensional copy of finite numbers, or say which entry is not one."""
+    array = real_array(name, values).copy()
     if array.ndim != 1 or array.size == 0:
         raise SpectrumError(f"{name}: expected shape (n,), n > 0, found {array.shape}: pass one spectrum at a time")
     bad = np.flatnonzero(~np.isfinite(array))
@@ -87,6 +118,11 @@ class CoupledModes:
         object.__setattr__(self, "omega_mev", omega)
         object.__setattr__(self, "lam_per_mode", lam)
 
+    def coupled(self) -> "CoupledModes":
+        """Only the modes that couple."""
+        used = self.lam_per_mode > 0
+        return self if used.all() else CoupledModes(self.omega_mev[used], self.lam_per_mode[used])
+
     @property
     def modes(self) -> "CoupledModes":
         """Itself: delta functions are their own representation."""
@@ -97,16 +133,21 @@ class CoupledModes:
         """Coupling constant lambda = 2 int dw a2F(w)/w, dimensionless."""
         return float(self.lam_per_mode.sum())
 
+    @property
+    def couples(self) -> bool:
+        """Whether lambda exceeds `NO_COUPLING`."""
+        return self.lam > NO_COUPLING
+
     def moment(self, n: float) -> float:
         """Mean <w^n> = (2/lambda) int dw a2F(w) w^(n-1) in meV^n; nan for zero coupling."""
-        if self.lam == 0:
+        if not self.couples:
             return float("nan")
         return float(self.lam_per_mode @ self.omega_mev**n) / self.lam
 
     @cached_property
     def omega_log_mev(self) -> float:
         """Logarithmic mean exp <ln w> in meV; nan for zero coupling."""
-        if self.lam == 0:
+        if not self.couples:
             return float("nan")
         return float(np.exp(self.lam_per_mode @ np.log(self.omega_mev) / self.lam))
 
@@ -118,5 +159,4 @@ class CoupledModes:
     @cached_property
     def omega_max_mev(self) -> float:
         """Highest frequency in meV that couples; nan for zero coupling."""
-        coupled = self.omega_mev[self.lam_per_mode > 0]
-        return float(coupled.max()) if coupled.size else float("nan")
+        return float(self.omega_mev[self.lam_per_mode > 0].max()) if self.couples else float("nan")

@@ -78,6 +78,13 @@ installed from here. Aluminium with PseudoDojo, in about four minutes:
     fi
 }
 
+install_elk() {
+    command -v elk-lapw >/dev/null 2>&1 || {
+        say "installing Elk, whose Eliashberg solver the tests compare with"
+        apt_install elk-lapw || say "Elk is missing (Debian: apt-get install elk-lapw): one test is skipped"
+    }
+}
+
 install_browser() {
     command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || {
         say "installing Chromium, for the tests of the report page"

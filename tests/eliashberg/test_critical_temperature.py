@@ -308,12 +308,66 @@ def test_a_mu_star_that_is_no_repulsion_is_refused(mu_star):
         critical_temperatures(GRID, np.ones(GRID.size), mu_star)
 
 
-@pytest.mark.parametrize("reference", ["omega_log", 0.0, -1.0, np.nan, np.inf])
+@pytest.mark.parametrize("reference", ["omega_log", 0.0, -1.0, np.nan, np.inf, 5e-324, None, np.array([10.0, 20.0])])
 def test_a_reference_that_is_no_frequency_is_refused(reference):
     with pytest.raises(ParameterError, match="reference: expected 'omega_2', 'omega_max' or a positive frequency"):
         critical_temperature(einstein(1), 0.1, reference=reference)
     with pytest.raises(ParameterError, match="reference: expected 'omega_2', 'omega_max' or a positive frequency"):
         critical_temperatures(GRID, np.ones(GRID.size), 0.1, reference=reference)
+
+
+@pytest.mark.parametrize(("lam", "mu_star", "least"), [(40.0, 0.38, 0.6), (10.0, 0.35, 0.9), (60.0, 0.3, 1.3)])
+def test_near_the_pole_of_mu_star_all_solvers_agree(lam, mu_star, least):
+    omega = np.array([0.2, 0.5, 0.9, 1.0])
+    row = np.ones(4) * lam / Alpha2F(omega, np.ones(4)).lam
+    modes = Alpha2F(omega, row).modes
+    highest = max(1.0, 0.18273 * modes.omega_2_mev * np.sqrt(lam) * np.pi / (2 * np.exp(np.euler_gamma)))
+    reference = highest * np.exp(least - 1 / mu_star)
+    dense = critical_temperature_dense(modes, mu_star, reference=reference)
+    fast = critical_temperature(modes, mu_star, reference=reference)
+    batch = critical_temperatures(omega, row, mu_star, reference=reference)
+    assert batch.status[0] == fast.status == dense.status == TcStatus.FOUND
+    assert fast.tc_kelvin == pytest.approx(batch.tc_kelvin[0], rel=1e-12)
+    assert abs(fast.tc_kelvin - dense.tc_kelvin) < fast.error_estimate_kelvin + dense.error_estimate_kelvin
+
+
+@pytest.mark.parametrize("lam", [1e-17, 1e-20, 1e-150])
+def test_without_repulsion_the_least_coupling_superconducts(lam):
+    modes, omega = CoupledModes([10.0], [lam]), np.array([9.0, 10.0, 11.0])
+    rows = np.array([0.0, 5 * lam, 0.0])
+    statuses = [
+        critical_temperature(modes, 0.0).status,
+        critical_temperature_dense(modes, 0.0).status,
+        critical_temperatures(omega, rows, 0.0).status[0],
+    ]
+    assert statuses == [TcStatus.BELOW_RANGE] * 3
+
+
+@pytest.mark.parametrize("mu_star", [5e-324, 1e-310])
+def test_a_vanishing_mu_star_is_no_repulsion(mu_star):
+    omega, row = np.array([9.0, 10.0, 11.0]), np.array([0.0, 5.0, 0.0])
+    assert tc_mev(einstein(1), mu_star) == tc_mev(einstein(1), 0.0)
+    batches = [critical_temperatures(omega, row, value).tc_kelvin[0] for value in (mu_star, 0.0)]
+    assert batches[0] == batches[1]
+
+
+def test_a_coupling_beyond_the_table_is_refused():
+    with pytest.raises(SpectrumError, match=r"lambda: expected at most 1e\+10, found 1e\+12: check the units"):
+        critical_temperature(einstein(1e12), 0.1)
+    with pytest.raises(SpectrumError, match="lambda: expected at most"):
+        critical_temperatures(GRID, np.full(GRID.size, 1e12), 0.1)
+
+
+def test_what_is_no_spectrum_is_refused():
+    with pytest.raises(SpectrumError, match="spectrum: expected Alpha2F or CoupledModes, found tuple: build Alpha2F"):
+        critical_temperature(([1.0, 2.0], [1.0, 1.0]), 0.1)
+
+
+def test_results_cannot_be_written_to():
+    solutions = critical_temperatures(GRID, np.ones(GRID.size), 0.1)
+    for name in ("tc_kelvin", "status", "lam", "omega_2_mev", "mu_star", "reference_mev", "error_estimate_kelvin"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(solutions, name)[0] = 0
 
 
 def test_bad_rows_of_a_batch_are_named():

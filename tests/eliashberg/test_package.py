@@ -1,6 +1,9 @@
 """Contracts of the package as a whole."""
 
 import dataclasses
+import doctest
+import importlib
+import pkgutil
 import subprocess
 import sys
 
@@ -43,3 +46,17 @@ def test_results_and_spectra_are_frozen():
         solution.tc_kelvin = 1.0
     with pytest.raises(dataclasses.FrozenInstanceError):
         CoupledModes([1.0], [1.0]).lam_per_mode = [2.0]
+
+
+MODULES = [name for _, name, _ in pkgutil.iter_modules(eliashberg.__path__, "hightc.eliashberg.")]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings_hold(name):
+    failures, _ = doctest.testmod(importlib.import_module(name))
+    assert failures == 0
+
+
+def test_examples_of_docstrings_are_found():
+    tests = [doctest.DocTestFinder().find(importlib.import_module(name)) for name in MODULES]
+    assert sum(len(found.examples) for group in tests for found in group) > 20
