@@ -11,13 +11,24 @@ from hightc.analysis.critical_temperature import FORMULA_NAMES
 from hightc.analysis.parsers.alpha2f import Alpha2FFile
 from hightc.analysis.parsers.units import KELVIN_MEV
 from hightc.analysis.spectral_function import LAMBDA_AGREEMENT, NEGATIVE_WEIGHT
-from hightc.eliashberg import Alpha2F, TcSolution, critical_temperature
+from hightc.eliashberg import Alpha2F, TcSolution, TcStatus, critical_temperature
 from hightc.eliashberg.formulas import formula_table
+from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
 
 Reference = Literal["omega_2", "omega_max"] | float
 Group = Literal["spectrum", "tc", "gap", "sensitivity", "spin_fluctuations", "compare"]
 
 FORMULA_CONVENTION: Final = "mu* as the formula was fitted, with no frequency of its own"
+
+LOWEST_FITTED: Final = {"xie_2019": 0.69}
+"""Lowest lambda of the data that a formula without a threshold was fitted to: tantalum in the table of P. B. Allen and
+R. C. Dynes, Phys. Rev. B 12, 905 (1975)."""
+
+HIGHEST_PLAUSIBLE_MEV: Final = 1000.0
+"""No phonon is as fast: those of H2 reach 0.55 eV."""
+
+HIGHEST_PLAUSIBLE_LAMBDA: Final = 20.0
+"""No spectrum that was ever computed for a stable crystal comes near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +122,36 @@ def tc_answers(spectrum: Alpha2F, mu_star: float, reference: Reference) -> list[
         The frequency that mu* belongs to in the Eliashberg equations.
     """
     table = formula_table(spectrum, mu_star)
-    answers = [_tc(method, table[name], FORMULA_CONVENTION) for method, name in FORMULA_NAMES.items()]
+    answers = [
+        _tc(method, table[name], FORMULA_CONVENTION, _reservation(method, spectrum.lam))
+        for method, name in FORMULA_NAMES.items()
+    ]
     solution = critical_temperature(spectrum, mu_star, reference=reference)
-    return [*answers, _tc("eliashberg", solution, convention_text(reference, solution.reference_mev))]
+    below = solution.status is TcStatus.BELOW_RANGE
+    note = f"below {lowest_tc_kelvin(spectrum):.3g} K, the lowest temperature searched" if below else ""
+    return [*answers, _tc("eliashberg", solution, convention_text(reference, solution.reference_mev), note)]
 
 
-def _tc(method: str, solution: TcSolution, convention: str) -> Answer:
+def lowest_tc_kelvin(spectrum: Alpha2F) -> float:
+    """Lowest Tc in K that the Eliashberg equations are searched for; nan for a spectrum of zeros.
+
+    Parameters
+    ----------
+    spectrum
+        The spectral function.
+    """
+    return LOWEST_TEMPERATURE * spectrum.omega_max_mev / KELVIN_MEV
+
+
+def _reservation(method: str, lam: float) -> str:
+    """What is known against a formula at this coupling."""
+    lowest = LOWEST_FITTED.get(method, 0.0)
+    if lam == 0 or lam >= lowest:
+        return ""
+    return f"lambda lies below {lowest:g}, the lowest it was fitted to, and it has a Tc even where mu* wins: too high"
+
+
+def _tc(method: str, solution: TcSolution, convention: str, note: str = "") -> Answer:
     return Answer(
         "tc",
         "tc",
@@ -127,6 +162,7 @@ def _tc(method: str, solution: TcSolution, convention: str) -> Answer:
         solution.status.value,
         solution.error_estimate_kelvin,
         convention,
+        note,
     )
 
 
@@ -143,6 +179,12 @@ def spectrum_notes(file: Alpha2FFile, spectrum: Alpha2F) -> list[str]:
     notes = list(file.notes)
     if spectrum.lam == 0:
         notes.append("a2F is zero everywhere: nothing couples")
+    if spectrum.lam > HIGHEST_PLAUSIBLE_LAMBDA:
+        notes.append(
+            f"lambda = {spectrum.lam:.3g} is implausible: is a2F in the right column, the frequency in its unit?"
+        )
+    if spectrum.omega_mev[-1] > HIGHEST_PLAUSIBLE_MEV:
+        notes.append(f"{spectrum.omega_mev[-1]:.4g} meV is above every phonon: is the unit right?")
     if spectrum.clipped_lambda > NEGATIVE_WEIGHT * spectrum.lam:
         notes.append(
             f"negative a2F was set to zero, which adds {spectrum.clipped_lambda:.3g} to lambda: use a denser q mesh"

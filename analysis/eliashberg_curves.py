@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hightc.analysis.answers import Reference
 from hightc.analysis.parsers.units import KELVIN_MEV
@@ -14,7 +13,8 @@ from hightc.eliashberg import Alpha2F, TcSolution
 from hightc.eliashberg.continuation import continue_gap
 from hightc.eliashberg.errors import ParameterError
 from hightc.eliashberg.gap import GapSolution, GapStatus, solve_gap
-from hightc.eliashberg.gaps import solve_gaps
+from hightc.eliashberg.gap_batch import solve_gaps
+from hightc.eliashberg.modes import FloatArray
 from hightc.eliashberg.real_axis_gap import ContinuationStatus, RealAxisGap
 from hightc.eliashberg.sensitivity import Sensitivity, sensitivity
 
@@ -30,6 +30,11 @@ HIGHEST_LINE: Final = 0.499
 
 SHORT_RANGE: Final = 3.0
 """Range of the coarse line over the highest frequency of the spectrum."""
+
+WEAK_COUPLING: Final = 1 / 2000
+"""kB Tc over the highest frequency below which the real axis and the free energy are not computed: both gap and phonons
+would have to be resolved, for seconds, then minutes. The limit of weak coupling is near: even in a spectrum with weight
+down to zero frequency 2 Delta/kTc is 2 % and the specific-heat jump 8 % above it."""
 
 TEMPERATURES: Final = np.sin(np.linspace(0.064, np.pi / 2, 16))
 """T/Tc of the gap curve, from 0.064 on: dense near Tc, where the gap falls as a square root."""
@@ -54,14 +59,14 @@ class EliashbergCurves:
     temperature_kelvin, gap_mev : ndarray (n,) or None
         Delta(i pi T) in meV against T in K, the last at Tc; None without a Tc or where an iteration failed.
     real_axis : RealAxisGap or None
-        Delta and N(w)/N(0) on the real axis at Tc/10; None as ``gap_mev``, or where no grid resolves a gap that is so
-        small beside the phonons.
+        Delta and N(w)/N(0) on the real axis at Tc/10; None as ``gap_mev``, in weak coupling, or where no grid resolves
+        the gap.
     """
 
     spectrum: Alpha2F
     sensitivity: Sensitivity
-    temperature_kelvin: NDArray[np.float64] | None
-    gap_mev: NDArray[np.float64] | None
+    temperature_kelvin: FloatArray | None
+    gap_mev: FloatArray | None
     real_axis: RealAxisGap | None
 
     @property
@@ -87,9 +92,47 @@ def eliashberg_curves(spectrum: Alpha2F, mu_star: float, reference: Reference) -
     found = sensitivity(spectrum, mu_star, reference=reference, omega_mev=np.union1d(even, fine))
     temperature, gap = _gap(spectrum, found.solution, reference)
     real = None
-    if gap is not None and found.solution.tc_kelvin:
+    if gap is not None and found.solution.tc_kelvin and not is_weak(spectrum, found.solution.tc_kelvin):
         real = continued(spectrum, solve_gap(spectrum, COLD * found.solution.tc_kelvin, mu_star, reference=reference))
     return EliashbergCurves(spectrum, found, temperature, gap, real)
+
+
+def is_weak(spectrum: Alpha2F, tc_kelvin: float) -> bool:
+    """Whether Tc lies so far below the phonons that little but the limit of weak coupling would be found.
+
+    Parameters
+    ----------
+    spectrum
+        The spectral function.
+    tc_kelvin
+        Tc in K.
+    """
+    return tc_kelvin * KELVIN_MEV < WEAK_COUPLING * spectrum.omega_max_mev
+
+
+def gaps_below(spectrum: Alpha2F, solution: TcSolution, reference: Reference, reduced: FloatArray) -> FloatArray | None:
+    """Delta(i pi kB T) in meV at temperatures below Tc; None where an iteration failed.
+
+    Parameters
+    ----------
+    spectrum
+        The spectral function.
+    solution
+        Its positive Tc.
+    reference
+        The frequency that mu* belongs to.
+    reduced
+        T/Tc, below 1.
+    """
+    found = solve_gaps(
+        spectrum.omega_mev,
+        spectrum.alpha2f,
+        (solution.tc_kelvin or np.nan) * reduced,
+        solution.mu_star,
+        reference=reference,
+        low_frequency=spectrum.low_frequency,
+    )
+    return np.asarray(found.gap_mev[:, 0]) if (found.status == GapStatus.FOUND).all() else None
 
 
 def continued(spectrum: Alpha2F, solution: GapSolution) -> RealAxisGap | None:
@@ -119,20 +162,9 @@ def continued(spectrum: Alpha2F, solution: GapSolution) -> RealAxisGap | None:
 
 def _gap(
     spectrum: Alpha2F, solution: TcSolution, reference: Reference
-) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-    tc = solution.tc_kelvin
-    if not tc:
+) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+    if not solution.tc_kelvin:
         return None, None
-    temperature = tc * TEMPERATURES
     # At Tc itself the gap is zero, and the iteration would have nothing to find.
-    found = solve_gaps(
-        spectrum.omega_mev,
-        spectrum.alpha2f,
-        temperature[:-1],
-        solution.mu_star,
-        reference=reference,
-        low_frequency=spectrum.low_frequency,
-    )
-    if (found.status != GapStatus.FOUND).any():
-        return None, None
-    return temperature, np.append(found.gap_mev[:, 0], 0.0)
+    gap = gaps_below(spectrum, solution, reference, TEMPERATURES[:-1])
+    return (None, None) if gap is None else (solution.tc_kelvin * TEMPERATURES, np.append(gap, 0.0))

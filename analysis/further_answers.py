@@ -9,15 +9,16 @@ from typing import Final
 import numpy as np
 
 from hightc.analysis.answers import Answer, Reference, convention_text, spectrum_answers, tc_answers
-from hightc.analysis.eliashberg_curves import COLD, continued
+from hightc.analysis.eliashberg_curves import COLD, continued, gaps_below, is_weak
 from hightc.analysis.parsers.units import KELVIN_MEV
-from hightc.eliashberg import Alpha2F, Spectrum, TcSolution
+from hightc.eliashberg import Alpha2F, Spectrum, TcSolution, TcStatus, critical_temperature
 from hightc.eliashberg.compatibility import elk_critical_temperature, epw_critical_temperature
 from hightc.eliashberg.gap import GapStatus, solve_gap
 from hightc.eliashberg.sensitivity import Sensitivity, sensitivity
 from hightc.eliashberg.spin_fluctuation_rules import daams_mitrovic_carbotte, three_step_rule
 from hightc.eliashberg.spin_fluctuations import critical_temperature_with_spin_fluctuations
 from hightc.eliashberg.thermodynamics import thermodynamics
+from hightc.eliashberg.window_search import MOST_FREQUENCIES
 
 WSCUT: Final = 10.0
 """EPW's cutoff wscut over the highest frequency: 5 to 10 are usual, and EPW itself has no default."""
@@ -75,31 +76,42 @@ def gap_answers(spectrum: Alpha2F, mu_star: float, reference: Reference) -> list
     reference
         The frequency that mu* belongs to.
     """
-    found = thermodynamics(spectrum, mu_star, np.empty(0), reference=reference)
-    solution = found.critical_temperature
-    status, numbers = solution.status.value, dict.fromkeys(GAP_NOTES)
-    if solution.tc_kelvin and found.status is not GapStatus.FOUND:
-        status = found.status.value
-    elif solution.tc_kelvin:
-        numbers |= _gap_numbers(spectrum, solution.tc_kelvin, mu_star, reference)
-        numbers |= {"specific_heat_jump": found.specific_heat_jump, "field_ratio": found.field_ratio}
-    convention = convention_text(reference, solution.reference_mev)
+    solution = critical_temperature(spectrum, mu_star, reference=reference)
+    found: dict[str, tuple[float | None, str]] = dict.fromkeys(GAP_NOTES, (None, solution.status.value))
+    if solution.tc_kelvin:
+        cold = gaps_below(spectrum, solution, reference, np.array([COLD]))
+        found["delta_0"] = (None, "not_converged") if cold is None else (float(cold[0]), "found")
+        weak = is_weak(spectrum, solution.tc_kelvin)
+        others = [name for name in GAP_NOTES if name != "delta_0"]
+        found |= (
+            dict.fromkeys(others, (None, "weak_coupling")) if weak else _strong_coupling(spectrum, solution, reference)
+        )
+    text = convention_text(reference, solution.reference_mev)
     answers = []
-    for name, value in numbers.items():
-        why = "not_resolved" if value is None and status == "found" else status
+    for name, (value, status) in found.items():
         unit = "meV" if name in ("delta_0", "gap_edge") else ""
-        answers.append(Answer("gap", name, "eliashberg", mu_star, value, unit, why, None, convention, GAP_NOTES[name]))
+        answers.append(Answer("gap", name, "eliashberg", mu_star, value, unit, status, None, text, GAP_NOTES[name]))
     return answers
 
 
-def _gap_numbers(spectrum: Alpha2F, tc_kelvin: float, mu_star: float, reference: Reference) -> dict[str, float | None]:
-    """Delta on the imaginary axis, the gap edge in meV, and 2 edge/kTc; None for what a grid cannot resolve."""
-    cold = solve_gap(spectrum, COLD * tc_kelvin, mu_star, reference=reference)
-    edge = ratio = None
-    real = continued(spectrum, cold)
-    if real is not None:
-        edge, ratio = real.gap_edge_mev, real.gap_ratio(tc_kelvin)
-    return {"delta_0": float(cold.gap_mev[0]), "gap_edge": edge, "gap_ratio": ratio}
+def _strong_coupling(
+    spectrum: Alpha2F, solution: TcSolution, reference: Reference
+) -> dict[str, tuple[float | None, str]]:
+    """Gap edge in meV, 2 edge/kTc, and what follows from the free energy, each with its status."""
+    tc, mu_star = solution.tc_kelvin or np.nan, solution.mu_star
+    cold = solve_gap(spectrum, COLD * tc, mu_star, reference=reference)
+    real = continued(spectrum, cold) if cold.status is GapStatus.FOUND else None
+    edge, ratio = (None, None) if real is None else (real.gap_edge_mev, real.gap_ratio(tc))
+    energies = thermodynamics(spectrum, mu_star, np.empty(0), reference=reference)
+    solved = energies.status is GapStatus.FOUND
+    of_energies = {"specific_heat_jump": energies.specific_heat_jump, "field_ratio": energies.field_ratio}
+    return {
+        **{
+            name: (value, "not_resolved" if value is None else "found")
+            for name, value in (("gap_edge", edge), ("gap_ratio", ratio))
+        },
+        **{name: (value, "found") if solved else (None, energies.status.value) for name, value in of_energies.items()},
+    }
 
 
 def sensitivity_answers(spectrum: Alpha2F, mu_star: float, reference: Reference) -> list[Answer]:
@@ -114,31 +126,30 @@ def sensitivity_answers(spectrum: Alpha2F, mu_star: float, reference: Reference)
     reference
         The frequency that mu* belongs to.
     """
-    if spectrum.lam == 0:
-        found, peak_mev, height = sensitivity(spectrum, mu_star, reference=reference), None, None
-    else:
-        grid = spectrum.omega_max_mev * np.geomspace(*PEAK_RANGE, PEAK_POINTS)
-        found = sensitivity(spectrum, mu_star, reference=reference, omega_mev=grid)
-        peak_mev, height = _peak(found)
+    highest_mev = spectrum.omega_max_mev if spectrum.lam > 0 else spectrum.omega_mev[-1]
+    grid = highest_mev * np.geomspace(*PEAK_RANGE, PEAK_POINTS)
+    found = sensitivity(spectrum, mu_star, reference=reference, omega_mev=grid)
+    peak_mev, height = _peak(found)
     tc_mev = (found.solution.tc_kelvin or 0.0) * KELVIN_MEV
-    convention = convention_text(reference, found.solution.reference_mev)
-    return [
-        Answer("sensitivity", quantity, "eliashberg", mu_star, value, unit, found.status.value, None, convention, FIXED)
-        for quantity, value, unit in (
-            ("isotope_coefficient", found.isotope_coefficient, ""),
-            ("dtc_dmu_star", found.dtc_dmu_star, "K"),
-            ("dtc_dalpha2f_peak", peak_mev, "meV"),
-            ("dtc_dalpha2f_peak_over_tc", None if peak_mev is None else peak_mev / tc_mev, ""),
-            ("dtc_dalpha2f_highest", height, "K/meV"),
-        )
-    ]
+    text, status = convention_text(reference, found.solution.reference_mev), found.status.value
+    answers = []
+    for quantity, value, unit in (
+        ("isotope_coefficient", found.isotope_coefficient, ""),
+        ("dtc_dmu_star", found.dtc_dmu_star, "K"),
+        ("dtc_dalpha2f_peak", peak_mev, "meV"),
+        ("dtc_dalpha2f_peak_over_tc", None if peak_mev is None else peak_mev / tc_mev, ""),
+        ("dtc_dalpha2f_highest", height, "K/meV"),
+    ):
+        why = "no_maximum" if value is None and status == "found" else status
+        answers.append(Answer("sensitivity", quantity, "eliashberg", mu_star, value, unit, why, None, text, FIXED))
+    return answers
 
 
 def _peak(found: Sensitivity) -> tuple[float | None, float | None]:
-    """Frequency in meV where dTc/da2F is largest, and its value in K/meV."""
-    if found.dtc_dalpha2f is None:
+    """Frequency in meV of the maximum of dTc/da2F, and its value in K/meV; None where it only rises or falls."""
+    highest = 0 if found.dtc_dalpha2f is None else int(np.argmax(found.dtc_dalpha2f))
+    if found.dtc_dalpha2f is None or highest in (0, found.omega_mev.size - 1):
         return None, None
-    highest = int(np.argmax(found.dtc_dalpha2f))
     return float(found.omega_mev[highest]), float(found.dtc_dalpha2f[highest])
 
 
@@ -182,7 +193,8 @@ def _rescaled(
     """Name, solution and reservation of both rescalings."""
     rules = {"daams_mitrovic_carbotte": daams_mitrovic_carbotte, "three_step": three_step_rule}
     found = {name: rule(spectrum, paramagnons, mu_star, reference=reference) for name, rule in rules.items()}
-    return [(name, one.solution, one.reason or "an approximation") for name, one in found.items()]
+    reasons = {name: one.reason if np.isfinite(one.frequency_ratio) else None for name, one in found.items()}
+    return [(name, one.solution, reasons[name] or "an approximation") for name, one in found.items()]
 
 
 def compatible_answers(spectrum: Alpha2F, mu_star: float, wscut_ev: float | None = None) -> list[Answer]:
@@ -210,7 +222,14 @@ def compatible_answers(spectrum: Alpha2F, mu_star: float, wscut_ev: float | None
     for name, found in programs.items():
         status, text = found.status.value, found.convention
         note = "a2F interpolated to EPW's even grid" if name == "epw" and even is not spectrum else ""
-        answers.append(Answer("compare", "tc", name, mu_star, found.tc_kelvin, "K", status, None, text, note))
+        why = note
+        if name == "epw" and wscut_ev * 1e3 < spectrum.omega_max_mev:
+            why = f"wscut = {wscut_ev:g} eV lies below the highest phonon"
+        if found.status is TcStatus.BELOW_RANGE:
+            status = "too_many_frequencies"
+            why = f"below {found.lowest_kelvin:.3g} K, where its sums hold more than {MOST_FREQUENCIES} frequencies"
+            why += f"; lower wscut, {wscut_ev:g} eV" if name == "epw" else ""
+        answers.append(Answer("compare", "tc", name, mu_star, found.tc_kelvin, "K", status, None, text, why))
         estimate = found.formula_tc_kelvin if np.isfinite(found.formula_tc_kelvin) else None
         status = "invalid" if estimate is None else "found" if estimate > 0 else "no_superconductivity"
         answers.append(Answer("compare", "tc_estimate", name, mu_star, estimate, "K", status, None, text, note))

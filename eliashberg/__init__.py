@@ -19,7 +19,7 @@ from hightc.eliashberg.errors import (
 )
 from hightc.eliashberg.full_bandwidth import critical_temperature_full_bandwidth
 from hightc.eliashberg.gap import GapSolution, GapStatus, solve_gap
-from hightc.eliashberg.gaps import GapSolutions, solve_gaps
+from hightc.eliashberg.gap_batch import GapSolutions, solve_gaps
 from hightc.eliashberg.modes import CoupledModes, Spectrum
 from hightc.eliashberg.real_axis_gap import ContinuationStatus, RealAxisGap
 from hightc.eliashberg.results import TcSolution, TcSolutions, TcStatus

@@ -39,7 +39,7 @@ class CompatibleTc:
         Highest temperature in K at which the code's equations have a gap; 0.0 if none, None if below the range.
     status
         ``found``, ``no_superconductivity`` or ``below_range`` (a gap opens only where more than
-        `window_search.MOST_FREQUENCIES` are needed).
+        `window_search.MOST_FREQUENCIES` are needed: weak coupling, or a wscut far above the phonons).
     convention
         The convention in words.
     mu_star
@@ -57,6 +57,8 @@ class CompatibleTc:
         prints unconverged gaps, too, just above Tc). None where the grid is the user's (EPW) or does not enclose Tc.
     evaluations
         Number of largest eigenvalues computed.
+    lowest_kelvin
+        Temperature in K that Tc lies under where it is ``below_range``, else None.
     """
 
     tc_kelvin: float | None
@@ -71,6 +73,7 @@ class CompatibleTc:
     bracket_kelvin: tuple[float, float] | None = None
     printed_bracket_kelvin: tuple[float, float] | None = None
     evaluations: int = 0
+    lowest_kelvin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -265,6 +268,7 @@ def _solve(convention: CodeConvention) -> CompatibleTc:
         omega_log_mev=convention.omega_log_mev,
         formula_tc_kelvin=convention.formula_tc_kelvin,
         evaluations=found.evaluations,
+        lowest_kelvin=found.lowest_kelvin,
     )
     if found.cell is None:
         return answer

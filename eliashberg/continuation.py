@@ -10,9 +10,9 @@ from hightc.eliashberg.anderson_mixing import fixed_point
 from hightc.eliashberg.constants import KB_MEV_PER_K
 from hightc.eliashberg.errors import ParameterError
 from hightc.eliashberg.gap import GapSolution, GapStatus
-from hightc.eliashberg.modes import FloatArray, Spectrum
+from hightc.eliashberg.modes import FloatArray, Spectrum, modes_of, real_array
 from hightc.eliashberg.pade import ComplexArray, ThieleFraction
-from hightc.eliashberg.real_axis import BosonGrid, RealAxisEquation
+from hightc.eliashberg.real_axis_equation import BosonGrid, RealAxisEquation
 from hightc.eliashberg.real_axis_gap import ContinuationStatus, RealAxisGap
 
 RESIDUAL_TOLERANCE = 1e-9
@@ -40,13 +40,15 @@ def continue_gap(
 ) -> RealAxisGap:
     """Continue a gap to the real axis by the integral equations of Marsiglio, Schossmann and Carbotte.
 
-    The equations (see `real_axis`) are solved on the line w + i height, on which they are exact, by Anderson
+    The equations (see `real_axis_equation`) are solved on the line w + i height, on which they are exact, by Anderson
     iteration from a constant gap to `RESIDUAL_TOLERANCE`.
 
     Parameters
     ----------
     spectrum
-        The spectrum that ``solution`` belongs to. An `Alpha2F` is taken as piecewise linear between its points.
+        The spectrum that ``solution`` belongs to. An `Alpha2F` is taken as linear between its points if that changes
+        lambda and w2 by less than `real_axis_equation.CONSISTENCY`; on a coarser grid it remains the modes that
+        `solve_gap` saw.
     solution
         From `solve_gap`.
     height_mev
@@ -76,10 +78,11 @@ def continue_gap(
     >>> round(real.gap_ratio(13.3010758), 4)
     4.2292
     """
-    if solution.status in {GapStatus.INVALID, GapStatus.NOT_CONVERGED} or spectrum.modes.lam == 0:
+    modes = modes_of(spectrum)
+    if solution.status in {GapStatus.INVALID, GapStatus.NOT_CONVERGED} or modes.lam == 0:
         return _nothing(solution, "integral_equation", np.zeros(1))
     temperature_mev = solution.temperature_kelvin * KB_MEV_PER_K
-    size_mev, highest_mev = float(np.abs(solution.gap_mev[0])), spectrum.modes.omega_max_mev
+    size_mev, highest_mev = float(np.abs(solution.gap_mev[0])), modes.omega_max_mev
     if omega_max_mev is None:
         omega_max_mev = _RANGE * max(highest_mev, 2 * size_mev)
     if not (isfinite(omega_max_mev) and omega_max_mev > highest_mev):
@@ -165,6 +168,8 @@ def continue_by_pade(
 
     Raises
     ------
+    SpectrumError
+        If the frequencies are no real numbers.
     ParameterError
         If the frequencies do not increase, the height is negative or there are fewer than four points.
 
@@ -172,7 +177,7 @@ def continue_by_pade(
     ----------
     H. J. Vidberg and J. W. Serene, J. Low Temp. Phys. 29, 179 (1977).
     """
-    omega = np.asarray(omega_mev, dtype=np.float64)
+    omega = real_array("omega_mev", omega_mev).copy()
     if omega.ndim != 1 or omega.size < 2 or not (np.isfinite(omega).all() and (np.diff(omega) > 0).all()):
         raise ParameterError(
             f"omega_mev: expected increasing frequencies in meV, shape (n,), n > 1, found shape "

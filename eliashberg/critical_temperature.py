@@ -18,9 +18,9 @@ from hightc.eliashberg.coulomb import (
     require_mu_stars,
 )
 from hightc.eliashberg.errors import SpectrumError
-from hightc.eliashberg.formulas import Number, allen_dynes_correction
+from hightc.eliashberg.formulas import allen_dynes_correction
 from hightc.eliashberg.instability import Outcome, Problems, find_instabilities, find_instability
-from hightc.eliashberg.log_lattice import lattice_of
+from hightc.eliashberg.log_lattice import LogLattice, lattice_of
 from hightc.eliashberg.modes import NO_COUPLING, CoupledModes, FloatArray, Spectrum, frozen, modes_of
 from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
 from hightc.eliashberg.results import TcSolution, TcSolutions, TcStatus
@@ -35,7 +35,8 @@ HIGHEST_COUPLING = 1e10
 """Coupling constant up to which the table holds: kB Tc is then 2e4 times the phonon frequencies."""
 
 _LEAST_INVERSE = 1.0  # of mu* and
-_LEAST_ATTRACTION = 0.05  # of lambda - mu* (1 + 0.62 lambda), in the estimate with which the search begins
+_LEAST_ATTRACTION = 0.05  # of lambda - mu* (1 + 0.62 lambda) and
+_LEAST_SQUARE = 1e-12  # of (omega_2/top)^2, in the estimate with which the search begins
 
 
 def critical_temperature(spectrum: Spectrum, mu_star: float, *, reference: Reference | float = "omega_2") -> TcSolution:
@@ -206,13 +207,14 @@ def _problem(modes: CoupledModes, mu_star: float, reference_mev: float) -> Probl
     if inverse + log(reference_mev / highest_mev) <= 0:
         return None
     lowest_mev = LOWEST_TEMPERATURE * modes.omega_max_mev
-    guess = max(_estimate_mev(lam, modes.omega_log_mev, omega_2_mev, inverse, reference_mev), lowest_mev)
     lattice = lattice_of(modes.omega_mev)
+    coupling = (modes.lam_per_mode @ lattice.distribution)[None]
+    estimate = _estimate_mev(lattice, coupling, np.array([inverse]), np.array([reference_mev]))
     return Problems(
         first=lattice.first,
-        coupling=(modes.lam_per_mode @ lattice.distribution)[None],
+        coupling=coupling,
         constant_repulsion=np.array([inverse + log(THERMAL_FACTOR * reference_mev)]),
-        guess=np.array([log(guess)]),
+        guess=np.array([log(max(float(estimate[0]), lowest_mev))]),
         lowest=np.array([log(lowest_mev)]),
         highest=np.array([log(max(lowest_mev, float(ceiling_mev)))]),
     )
@@ -228,7 +230,7 @@ def _problems(
     ceiling_mev, highest_mev = highest_frequency(batch.omega_2_mev, batch.omega_max_mev, batch.lam)
     with np.errstate(invalid="ignore", divide="ignore"):
         rows = np.flatnonzero((batch.lam > NO_COUPLING) & (inverse + np.log(reference_mev / highest_mev) > 0))
-        estimate = _estimate_mev(batch.lam, batch.omega_log_mev, batch.omega_2_mev, inverse, reference_mev)
+        estimate = _estimate_mev(lattice, coupling, inverse, reference_mev)
         lowest_mev = LOWEST_TEMPERATURE * batch.omega_max_mev
         problems = Problems(
             first=lattice.first,
@@ -249,16 +251,21 @@ def _require_coupling_in_range(lam: float) -> None:
 
 
 def _estimate_mev(
-    lam: Number, omega_log_mev: Number, omega_2_mev: Number, inverse: Number, reference_mev: Number
-) -> Number:
-    """Allen-Dynes kB Tc in meV, with the mu* that belongs to omega_2, by which the formula is unbiased.
+    lattice: LogLattice, coupling: FloatArray, inverse: FloatArray, reference_mev: FloatArray
+) -> FloatArray:
+    """Highest Allen-Dynes kB Tc of the modes above some fractions of the highest frequency in meV, shape (batch,).
 
-    Where the formula has no Tc the estimate vanishes or nearly so.
+    Slow modes pair little but lower the mean frequencies; leaving them out can only lower the true Tc. mu* is taken
+    at omega_2 of the modes kept, by which the formula is unbiased. Where it has no Tc the estimate nearly vanishes.
     """
-    at_omega_2 = inverse + np.log(reference_mev / omega_2_mev)
+    sums = (coupling @ lattice.upper_moments).reshape(len(coupling), 3, -1)
+    lam = np.maximum(sums[:, 0], _LEAST_ATTRACTION)
+    omega_log_mev = lattice.top_mev * np.exp(sums[:, 1] / lam)
+    omega_2_mev = lattice.top_mev * np.sqrt(np.maximum(sums[:, 2] / lam, _LEAST_SQUARE))
+    at_omega_2 = inverse[:, None] + np.log(reference_mev[:, None] / omega_2_mev)
     mu_star = 1 / np.maximum(at_omega_2, _LEAST_INVERSE)
     attraction = np.maximum(lam - mu_star * (1 + 0.62 * lam), _LEAST_ATTRACTION)
     exponential = np.exp(-1.04 * (1 + lam) / attraction)
-    correction = allen_dynes_correction(lam, omega_2_mev / omega_log_mev, mu_star)
-    estimate: Number = omega_log_mev / 1.2 * exponential * correction
-    return estimate
+    ratio = np.maximum(omega_2_mev / omega_log_mev, 1.0)
+    estimates = omega_log_mev / 1.2 * exponential * allen_dynes_correction(lam, ratio, mu_star)
+    return np.asarray(estimates.max(axis=1))

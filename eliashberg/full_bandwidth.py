@@ -21,14 +21,14 @@ q_n = p_n. In a flat wide band the cutoff therefore has no meaning and mu*(w_ref
 """
 
 from dataclasses import dataclass, field, fields, replace
-from math import exp, log, nan, pi, sqrt
+from math import exp, log, nan, sqrt
 
 import numpy as np
 import numpy.typing as npt
 import scipy
 
 from hightc.eliashberg.constants import KB_MEV_PER_K
-from hightc.eliashberg.coulomb import STRONG_COUPLING_BOUND, Reference
+from hightc.eliashberg.coulomb import STRONG_COUPLING_BOUND, THERMAL_FACTOR, Reference
 from hightc.eliashberg.critical_temperature import critical_temperature
 from hightc.eliashberg.density_of_states import DensityOfStates, Tail
 from hightc.eliashberg.kernel import (
@@ -39,9 +39,10 @@ from hightc.eliashberg.kernel import (
     phonon_kernel,
 )
 from hightc.eliashberg.matsubara import Eigenpair, GapOperator
-from hightc.eliashberg.modes import CoupledModes, Spectrum
+from hightc.eliashberg.modes import CoupledModes, Spectrum, modes_of
 from hightc.eliashberg.normal_state import NormalState, cutoff_frequency, normal_state
 from hightc.eliashberg.pair_breaking import (
+    NoRepulsionScaleError,
     PairBreakingOperator,
     largest_eigenpair,
     superconducts_at_zero_temperature,
@@ -130,21 +131,19 @@ def critical_temperature_full_bandwidth(
     0.0721
     """
     density = DensityOfStates(np.asarray(energy_mev), np.asarray(dos), tail)
-    constant = critical_temperature(spectrum, mu_star, reference=reference)
+    modes = modes_of(spectrum)
+    constant = critical_temperature(modes, mu_star, reference=reference)
     answer = FullBandwidthSolution(
         **{item.name: getattr(constant, item.name) for item in fields(constant)}, constant=constant
     )
     if answer.lam == 0 or answer.reference_mev is None or constant.status is TcStatus.INVALID:
         return answer
-    coupled = spectrum.modes.lam_per_mode > 0
-    modes = CoupledModes(spectrum.modes.omega_mev[coupled], spectrum.modes.lam_per_mode[coupled])
     answer = replace(answer, tc_kelvin=None, error_estimate_kelvin=None, evaluations=0, bracket_kelvin=None)
+    modes = modes.coupled()
     answer = replace(answer, cutoff_mev=cutoff_frequency(modes, cutoff_mev))
-    return _search(_Problem(modes, density, mu_star, float(constant.reference_mev or nan), answer.cutoff_mev), answer)
-
-
-class _NoRepulsionScaleError(Exception):
-    """mu* has no value at the cutoff."""
+    return _search(
+        _Problem(modes, density, constant.mu_star, float(constant.reference_mev or nan), answer.cutoff_mev), answer
+    )
 
 
 @dataclass
@@ -175,7 +174,7 @@ class _Problem:
         kernel = phonon_kernel(self.modes, temperature_mev, 8 * n)
         free = GapOperator(kernel, weight, (state.renormalisation - 1) / weight, np.zeros(n), 0.0)
         if self.mu_star == 0:
-            return PairBreakingOperator(free, 0.0, has_repulsion_scale=True)
+            return PairBreakingOperator(free, 0.0)
         convolution, measure = SymmetricConvolution(kernel, n), 1 / (2 * np.arange(n) + 1.0)
         coefficients = expansion(self.modes, temperature_mev, _TAIL_ORDER)
         dressing = kernel[0] + 2 * np.concatenate([[0.0], np.cumsum(kernel[1:n])])
@@ -186,12 +185,12 @@ class _Problem:
         both_above -= float(measure @ (flat + 2 * above) - measure**2 @ dressing)
         pairing = convolution(weight) + above
         row = pairing - (state.renormalisation - 1)
-        scale = 1 / self.mu_star + log(2 * np.exp(np.euler_gamma) * self.reference_mev / (pi * temperature_mev))
+        scale = 1 / self.mu_star + log(THERMAL_FACTOR * self.reference_mev / temperature_mev)
         square = scale / 2 + float((weight - measure).sum() + weight @ (row + above)) + both_above
         if square <= 0:
-            raise _NoRepulsionScaleError
+            raise NoRepulsionScaleError
         operator = replace(free, coulomb_row=np.sqrt(weight) * row, coulomb_weight=1 / square)
-        return PairBreakingOperator(operator, float(pairing[0]) + 1, has_repulsion_scale=True)
+        return PairBreakingOperator(operator, float(pairing[0]) + 1)
 
 
 def _search(problem: _Problem, answer: FullBandwidthSolution) -> FullBandwidthSolution:
@@ -212,7 +211,7 @@ def _search(problem: _Problem, answer: FullBandwidthSolution) -> FullBandwidthSo
         root = float(scipy.optimize.brentq(problem, low, high, xtol=_ROOT_TOLERANCE))
         slope = (problem(high) - problem(low)) / (high - low)
         problem(root)
-    except _NoRepulsionScaleError:
+    except NoRepulsionScaleError:
         return replace(answer, status=TcStatus.INVALID)
     tc = exp(root) / KB_MEV_PER_K
     return replace(

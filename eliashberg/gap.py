@@ -2,33 +2,49 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import ceil, isfinite, log, pi
+from math import ceil, nan, pi
 
 import numpy as np
 import scipy
 
 from hightc.eliashberg.anderson_mixing import fixed_point
 from hightc.eliashberg.constants import KB_MEV_PER_K
-from hightc.eliashberg.coulomb import Reference, highest_frequency, reference_frequency, require_mu_star
+from hightc.eliashberg.coulomb import Reference, require_mu_star
+from hightc.eliashberg.critical_temperature import critical_temperature
 from hightc.eliashberg.errors import ParameterError
 from hightc.eliashberg.gap_equation import GapEquation
-from hightc.eliashberg.matsubara import Eigenpair, GapOperator, gap_operator, largest_eigenpair
-from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum
+from hightc.eliashberg.kernel import phonon_kernel
+from hightc.eliashberg.matsubara import Eigenpair, gap_operator, largest_eigenpair
+from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum, frozen, modes_of
+from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
+from hightc.eliashberg.results import TcSolution, TcStatus
+from hightc.eliashberg.temperature import require_temperature
 
 RESIDUAL_TOLERANCE = 1e-11
 """Largest change of any Delta_n by one more iteration, relative to the largest |Delta_n|, at which it stops."""
 
-TRUNCATION_TOLERANCE = 1e-8
-"""Estimated share of the Matsubara frequencies left out in the strength of pairing, at which they are enough."""
+TRUNCATION_TOLERANCE = 1e-9
+"""Estimated relative error of the gap by the Matsubara frequencies left out, at which they are enough."""
 
-MOST_FREQUENCIES = 1 << 20
-"""More Matsubara frequencies than this are refused: some seconds and some 100 MB."""
+LARGEST_TRUNCATION = 1e-4
+"""The same, above which there is no gap where more than `REFINED_FREQUENCIES` would be needed."""
+
+REFINED_FREQUENCIES = 1 << 17
+"""Matsubara frequencies up to which their number is raised for the sake of accuracy: some seconds."""
+
+MOST_FREQUENCIES = 1 << 19
+"""More Matsubara frequencies than this are refused."""
 
 _ITERATIONS = 400
-_FIRST_DENSITY = 20.0  # frequencies kept per w2/(2 pi T)
+_WORK = 30_000_000  # frequencies times iterations: some seconds
+_FIRST_DENSITY = 5.0  # frequencies kept per w2/(2 pi T)
 _LEAST_DENSITY = 2.0  # per w_max/(2 pi T): the kernel's expansion must hold beyond the frequencies kept
 _FEWEST_FREQUENCIES = 64
-_REFINEMENTS = 6
+_GROWTH = (1.2, 16.0)  # least and largest of the number of frequencies at once
+_MARGIN = 20.0  # near the pole of mu* the estimate of what is left out may be ten times too small
+_ROUGH = 0.05
+_FIRST_TOLERANCE, _FIRST_SHARE = 1e-6, 1e-3  # residual on the first number of frequencies; share of eta - 1
+_SMALL = 1e-3  # change of the gap in a difference quotient
 _LOG_AMPLITUDES = (-16.0, 3.0)  # of Delta/(pi T) to start from: nearer to Tc the eigenvalue is 1 to rounding
 
 
@@ -76,8 +92,8 @@ class GapSolution:
     iterations
         Number of evaluations of the gap equation.
     truncation
-        Estimate of how far the frequencies n >= N would raise the largest eigenvalue, hence of the relative error of
-        the gap (near Tc, of the temperature to which the gap belongs); nan where there is no gap.
+        Estimate of the relative error of the gap by the frequencies n >= N left out; 0.0 in the normal state, nan where
+        nothing was iterated.
     """
 
     status: GapStatus
@@ -93,17 +109,23 @@ class GapSolution:
     iterations: int
     truncation: float
 
+    def __post_init__(self) -> None:
+        for name in ("omega_n_mev", "gap_mev", "renormalisation"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
 
 def solve_gap(
     spectrum: Spectrum, temperature_kelvin: float, mu_star: float, *, reference: Reference | float = "omega_2"
 ) -> GapSolution:
     """Solve the non-linear isotropic Eliashberg equations at one temperature.
 
-    Constant density of states, infinite Coulomb cutoff (see `gap_equation`). The linearised equation decides first
-    whether the normal state is unstable: its largest eigenvalue exceeds 1. If so its eigenvector, scaled until
-    the gap equation is met on average, starts an Anderson iteration, which stops when the residual falls below
-    `RESIDUAL_TOLERANCE`. The number of Matsubara frequencies is raised, by the N^-4 law of the part left out, until
-    the estimate of ``truncation`` falls below `TRUNCATION_TOLERANCE`.
+    Constant density of states, infinite Coulomb cutoff (see `gap_equation`). `critical_temperature` decides whether
+    there is a gap; where it gives no number for a Tc below its range, the largest eigenvalue of the linearised equation
+    does. Its eigenvector on a few Matsubara frequencies, scaled until the gap equation is met on average, starts an
+    Anderson iteration, which stops when the residual falls below `RESIDUAL_TOLERANCE`. The number N of frequencies is
+    raised, by the N^-4 law of the part left out, until the estimate of ``truncation`` falls below
+    `TRUNCATION_TOLERANCE` or N reaches `REFINED_FREQUENCIES`, as next to Tc or where mu* has almost no value at the
+    phonons. There ``truncation`` is larger, up to `LARGEST_TRUNCATION`.
 
     Parameters
     ----------
@@ -126,6 +148,8 @@ def solve_gap(
     ParameterError
         If the temperature is not positive or so low that more than `MOST_FREQUENCIES` would be needed, if ``mu_star``
         is negative or not finite, or ``reference`` neither a name nor a positive frequency.
+    SpectrumError
+        If ``spectrum`` is none.
 
     References
     ----------
@@ -138,22 +162,16 @@ def solve_gap(
     >>> str(solution.status), round(float(solution.gap_mev[0]), 4)
     ('found', 1.3967)
     """
-    mu_star = require_mu_star(mu_star)
-    if not (isfinite(temperature_kelvin) and temperature_kelvin > 0):
-        raise ParameterError(
-            f"temperature_kelvin: expected a positive number, found {temperature_kelvin!r}: "
-            "take Tc/20 for the limit of zero temperature"
-        )
-    modes = spectrum.modes
-    name, reference_mev = reference_frequency(modes, reference)
-    temperature_mev = float(temperature_kelvin) * KB_MEV_PER_K
+    mu_star, temperature_kelvin = require_mu_star(mu_star), require_temperature(temperature_kelvin)
+    modes = modes_of(spectrum)
+    tc = critical_temperature(modes, mu_star, reference=reference)
     empty = GapSolution(
         status=GapStatus.NORMAL,
-        temperature_kelvin=float(temperature_kelvin),
+        temperature_kelvin=temperature_kelvin,
         mu_star=mu_star,
-        reference=name,
-        reference_mev=reference_mev,
-        omega_n_mev=_matsubara_mev(_FEWEST_FREQUENCIES, temperature_mev),
+        reference=tc.reference or "",
+        reference_mev=tc.reference_mev,
+        omega_n_mev=_matsubara_mev(_FEWEST_FREQUENCIES, temperature_kelvin),
         gap_mev=np.zeros(_FEWEST_FREQUENCIES),
         renormalisation=np.ones(_FEWEST_FREQUENCIES),
         constant_mev=0.0,
@@ -161,57 +179,59 @@ def solve_gap(
         iterations=0,
         truncation=0.0,
     )
-    if modes.lam == 0 or reference_mev is None:
+    if modes.lam == 0 or tc.reference_mev is None:
         return empty
-    ceiling_mev, highest_mev = highest_frequency(modes.omega_2_mev, modes.omega_max_mev, modes.lam)
-    if mu_star > 0 and 1 / mu_star + log(reference_mev / highest_mev) <= 0:
-        return _without_gap(empty, GapStatus.INVALID, float("nan"))
-    coupled = modes.lam_per_mode > 0
-    modes = CoupledModes(modes.omega_mev[coupled], modes.lam_per_mode[coupled])
-    if temperature_mev >= ceiling_mev:
-        # No mu* in the normal state, and above the bound of Tc mu* need not have a value.
-        n = _first_frequencies(modes, temperature_mev)
-        return _normal(empty, gap_operator(modes, temperature_mev, 0.0, reference_mev, n), temperature_mev)
-    return _solve(empty, modes, temperature_mev, mu_star, reference_mev)
+    if tc.status is TcStatus.INVALID:
+        return _without_gap(empty, GapStatus.INVALID)
+    modes = modes.coupled()
+    if temperature_kelvin >= _lowest_normal_kelvin(tc, modes):
+        return _normal(empty, modes)
+    return _solve(empty, modes, tc.reference_mev, surely=tc.status is TcStatus.FOUND)
 
 
-def _matsubara_mev(n: int, temperature_mev: float) -> FloatArray:
-    return np.asarray(pi * temperature_mev * (2 * np.arange(n) + 1.0))
+def _lowest_normal_kelvin(tc: TcSolution, modes: CoupledModes) -> float:
+    """Temperature in K from which on the normal state is known to be stable."""
+    if tc.status is TcStatus.BELOW_RANGE:
+        return LOWEST_TEMPERATURE * modes.omega_max_mev / KB_MEV_PER_K
+    return (tc.tc_kelvin or 0.0) - (tc.error_estimate_kelvin or 0.0)
 
 
-def _without_gap(empty: GapSolution, status: GapStatus, residual: float, iterations: int = 0) -> GapSolution:
-    missing = np.full_like(empty.omega_n_mev, np.nan)
-    nan = float("nan")
+def _matsubara_mev(n: int, temperature_kelvin: float) -> FloatArray:
+    return np.asarray(pi * KB_MEV_PER_K * temperature_kelvin * (2 * np.arange(n) + 1.0))
+
+
+def _without_gap(
+    empty: GapSolution, status: GapStatus, residual: float = nan, iterations: int = 0, truncation: float = nan
+) -> GapSolution:
     return replace(
         empty,
         status=status,
-        gap_mev=missing,
-        renormalisation=missing,
+        gap_mev=np.full_like(empty.omega_n_mev, nan),
+        renormalisation=np.full_like(empty.omega_n_mev, nan),
         constant_mev=nan,
         residual=residual,
         iterations=iterations,
-        truncation=nan,
+        truncation=truncation,
     )
 
 
-def _normal(empty: GapSolution, operator: GapOperator, temperature_mev: float) -> GapSolution:
-    n = operator.measure.size
+def _normal(empty: GapSolution, modes: CoupledModes) -> GapSolution:
+    temperature_mev = empty.temperature_kelvin * KB_MEV_PER_K
+    n = _first_frequencies(modes, temperature_mev)
+    kernel = phonon_kernel(modes, temperature_mev, n)
     return replace(
         empty,
-        omega_n_mev=_matsubara_mev(n, temperature_mev),
+        omega_n_mev=_matsubara_mev(n, empty.temperature_kelvin),
         gap_mev=np.zeros(n),
-        renormalisation=1 + operator.measure * operator.renormalisation,
+        renormalisation=1 + (2 * np.cumsum(kernel) - kernel[0]) / (2 * np.arange(n) + 1.0),
     )
 
 
 def _first_frequencies(modes: CoupledModes, temperature_mev: float) -> int:
+    """Round up the number of frequencies to begin with, or raise `ParameterError` if it is beyond the most."""
     scale = 1 / (2 * pi * temperature_mev)
     densities = _FIRST_DENSITY * modes.omega_2_mev, _LEAST_DENSITY * modes.omega_max_mev
-    return _affordable(max(_FEWEST_FREQUENCIES, *(density * scale for density in densities)), temperature_mev)
-
-
-def _affordable(wanted: float, temperature_mev: float) -> int:
-    """Round up a number of frequencies, or raise `ParameterError` if it is beyond `MOST_FREQUENCIES`."""
+    wanted = max(_FEWEST_FREQUENCIES, *(density * scale for density in densities))
     if wanted > MOST_FREQUENCIES:
         raise ParameterError(
             f"temperature_kelvin: expected at most {MOST_FREQUENCIES} Matsubara frequencies, found "
@@ -221,41 +241,53 @@ def _affordable(wanted: float, temperature_mev: float) -> int:
     return ceil(wanted)
 
 
-def _solve(
-    empty: GapSolution, modes: CoupledModes, temperature_mev: float, mu_star: float, reference_mev: float
-) -> GapSolution:
-    """Iterate with a growing number of frequencies until those left out no longer matter."""
-    iterations, residual = 0, float("nan")
-    wanted: float = _first_frequencies(modes, temperature_mev)
-    state: FloatArray | None = None
-    for _ in range(_REFINEMENTS):
-        n = _affordable(wanted, temperature_mev)
-        operator = gap_operator(modes, temperature_mev, mu_star, reference_mev, n)
-        pair = largest_eigenpair(operator)
-        truncation = pair.truncation
-        if pair.value <= 1 and (truncation <= TRUNCATION_TOLERANCE or pair.value + 2 * truncation <= 1):
-            return _normal(empty, operator, temperature_mev)
-        if pair.value > 1:
-            equation = GapEquation(operator)
-            guess = _start(equation, pair) if state is None else _extended(state, n)
-            weight = np.sqrt(operator.measure)
-            state, residual, used = fixed_point(
-                equation.step, guess, weight, tolerance=RESIDUAL_TOLERANCE, iterations=_ITERATIONS
-            )
-            iterations += used
-            if residual > RESIDUAL_TOLERANCE:
-                break
-            truncation = _truncation(operator, state)
-            if truncation <= TRUNCATION_TOLERANCE:
-                return _found(empty, equation, state, temperature_mev, residual, iterations, truncation)
-        wanted = n * 1.15 * (truncation / TRUNCATION_TOLERANCE) ** 0.25
-    missing = replace(empty, omega_n_mev=_matsubara_mev(n, temperature_mev))
-    return _without_gap(missing, GapStatus.NOT_CONVERGED, residual, iterations)
+def _solve(empty: GapSolution, modes: CoupledModes, reference_mev: float, *, surely: bool) -> GapSolution:
+    """Look for the gap that there surely is, or for proof that there is none."""
+    temperature_mev = empty.temperature_kelvin * KB_MEV_PER_K
+    n = _first_frequencies(modes, temperature_mev)
+    most = max(n, REFINED_FREQUENCIES)
+
+    def equation() -> GapEquation:
+        return GapEquation(gap_operator(modes, temperature_mev, empty.mu_star, reference_mev, n))
+
+    present = equation()
+    pair = largest_eigenpair(present.operator)
+    while pair.value <= 1:
+        if not surely and pair.value + _MARGIN * pair.truncation <= 1:
+            return _normal(empty, modes)
+        if n == most:
+            return _without_gap(empty, GapStatus.NOT_CONVERGED)
+        n = min(2 * n, most)
+        present = equation()
+        pair = largest_eigenpair(present.operator)
+    state, iterations = _scaled(present, pair.gap), 0
+    tolerance = float(np.clip(_FIRST_SHARE * (pair.value - 1), RESIDUAL_TOLERANCE, _FIRST_TOLERANCE))
+    while True:
+        weight, most_iterations = np.sqrt(present.operator.measure), min(_ITERATIONS, _WORK // n)
+        state, residual, used = fixed_point(
+            present.step, state, weight, tolerance=tolerance, iterations=most_iterations
+        )
+        iterations += used
+        truncation = _truncation(present, state)
+        enough = n == most or truncation <= TRUNCATION_TOLERANCE
+        if residual > tolerance or (enough and truncation > LARGEST_TRUNCATION):
+            return _without_gap(empty, GapStatus.NOT_CONVERGED, residual, iterations, truncation)
+        if enough and residual <= RESIDUAL_TOLERANCE:
+            return _found(empty, present, state, iterations, residual, truncation)
+        tolerance = RESIDUAL_TOLERANCE
+        if not enough:
+            growth = 1.15 * (truncation / TRUNCATION_TOLERANCE) ** 0.25
+            n = min(ceil(n * float(np.clip(growth, *_GROWTH))), most)
+            present = equation()
+            # A rough solution is no better start than the eigenvector.
+            rough = truncation > _ROUGH
+            state = _scaled(present, largest_eigenpair(present.operator).gap) if rough else _extended(state, n)
 
 
-def _start(equation: GapEquation, pair: Eigenpair) -> FloatArray:
-    """Scale the eigenvector until the gap equation holds on average over it."""
-    shape = pair.gap / (pair.gap[0] + equation.constant(1e-6 * pair.gap) / 1e-6)
+def _scaled(equation: GapEquation, decaying: FloatArray) -> FloatArray:
+    """Scale D_n - C, shape (N,), until the gap equation holds on average over it."""
+    small = 1e-6 / np.abs(decaying).max()
+    shape = decaying / (decaying[0] + equation.constant(small * decaying) / small)
 
     def excess(log_amplitude: float) -> float:
         return equation.excess(np.exp(log_amplitude) * shape) / float(np.exp(2 * log_amplitude))
@@ -276,32 +308,31 @@ def _extended(state: FloatArray, n: int) -> FloatArray:
     return np.append(state, tail)
 
 
-def _truncation(operator: GapOperator, state: FloatArray) -> float:
-    """Share of the frequencies n >= N in the strength of pairing, as `Eigenpair.truncation` has it."""
-    return Eigenpair(1.0, state / np.sqrt(operator.measure @ state**2)).truncation
+def _truncation(equation: GapEquation, state: FloatArray) -> float:
+    """Relative error of the gap by the frequencies n >= N: what they add to the strength of pairing over its stiffness.
+
+    The stiffness is that against a change of the amplitude; near Tc it is softest, and goes to zero with the gap.
+    """
+    added = Eigenpair(1.0, state).truncation
+    return abs(added * _SMALL / (equation.excess((1 + _SMALL) * state) / (1 + _SMALL) - equation.excess(state)))
 
 
 def _found(
-    empty: GapSolution,
-    equation: GapEquation,
-    state: FloatArray,
-    temperature_mev: float,
-    residual: float,
-    iterations: int,
-    truncation: float,
+    empty: GapSolution, equation: GapEquation, state: FloatArray, iterations: int, residual: float, truncation: float
 ) -> GapSolution:
     constant = equation.constant(state)
     gap = state + constant
     if gap[0] < 0:
         gap, constant = -gap, -constant
     _, renormalisation = equation.renormalised(gap, constant)
+    omega = _matsubara_mev(gap.size, empty.temperature_kelvin)
     return replace(
         empty,
         status=GapStatus.FOUND,
-        omega_n_mev=_matsubara_mev(gap.size, temperature_mev),
-        gap_mev=pi * temperature_mev * gap,
+        omega_n_mev=omega,
+        gap_mev=omega[0] * gap,
         renormalisation=renormalisation,
-        constant_mev=pi * temperature_mev * constant,
+        constant_mev=omega[0] * constant,
         residual=residual,
         iterations=iterations,
         truncation=truncation,

@@ -14,7 +14,8 @@ D_n is kept for n < N, and D = C beyond. There c_m = 1 and s_m = C/x_m up to (C/
 * Z is its normal-state value, known for all m, less a sum over 1 - c_m;
 * with r_n = sum_{m>=N} (lambda_{n-m} + lambda_{n+m+1})/x_m, which `kernel.constant_gap_row` gives, the tail of the
   second line is C r_n;
-* in the third line the frequencies left out follow C up to D_n - C as the second line gives it, n >= N.
+* in the third line the frequencies left out follow C, up to D_n - C as the second line gives it, n >= N, and with the
+  integral of C/x_m - s_m, the only one that falls as slowly as N^-2.
 
 This is the stationary point of the free energy over the D_n with a constant tail: the solution is wrong by the
 fourth power of w_ph/w_N, and it bifurcates where the eigenvalue of `matsubara.gap_operator` with the same N
@@ -23,51 +24,18 @@ exceeds 1.
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import log, sqrt
 
 import numpy as np
-import scipy
 
 from hightc.eliashberg.kernel import SymmetricConvolution
 from hightc.eliashberg.matsubara import GapOperator
 from hightc.eliashberg.modes import FloatArray
 
-CONSTANT_TOLERANCE = 1e-14
-"""Last change of C by Newton's method, relative to the largest |Delta_n|."""
+CONSTANT_TOLERANCE = 1e-8
+"""Last change of C by Newton's method, relative to the largest |Delta_n|; the error left is of its square."""
 
 _NEWTON_STEPS = 50
-
-
-class ParityConvolution:
-    """Sums of both parities over all fermionic frequencies by one pair of Fourier transforms.
-
-    Called with even values s_{-m-1} = s_m and odd values q_{-m-1} = -q_m, each given for m >= 0 with shape (N,), it
-    returns sum_{m>=0} (lambda_{n-m} + lambda_{n+m+1}) s_m and sum_{m>=0} (lambda_{n-m} - lambda_{n+m+1}) q_m, each of
-    shape (N,): the even and the odd part of the convolution of lambda with s + q.
-
-    Parameters
-    ----------
-    kernel
-        lambda_k, shape at least (2 N,).
-    n
-        Number N of frequencies.
-    """
-
-    def __init__(self, kernel: FloatArray, n: int) -> None:
-        self._n = n
-        self._length = int(scipy.fft.next_fast_len(4 * n, real=True))
-        circular = np.zeros(self._length)
-        circular[: 2 * n] = kernel[: 2 * n]
-        circular[1 - 2 * n :] = kernel[2 * n - 1 : 0 : -1]
-        self._transform = np.fft.rfft(circular)
-
-    def __call__(self, even: FloatArray, odd: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return both sums, each of shape (N,)."""
-        extended = np.zeros(self._length)
-        extended[: self._n] = even + odd
-        extended[-self._n :] = (even - odd)[::-1]
-        result = np.fft.irfft(np.fft.rfft(extended) * self._transform, self._length)
-        positive, negative = result[: self._n], result[: -self._n - 1 : -1]
-        return (positive + negative) / 2, (positive - negative) / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +56,8 @@ class GapEquation:
         return 1 / self.operator.measure
 
     @cached_property
-    def _convolution(self) -> ParityConvolution:
-        return ParityConvolution(self.operator.kernel, self.operator.measure.size)
+    def _convolution(self) -> SymmetricConvolution:
+        return SymmetricConvolution(self.operator.kernel, self.operator.measure.size)
 
     @cached_property
     def tail_row(self) -> FloatArray:
@@ -105,8 +73,7 @@ class GapEquation:
 
     @cached_property
     def _kept_row(self) -> FloatArray:
-        measure = self.operator.measure
-        return SymmetricConvolution(self.operator.kernel, measure.size)(measure)
+        return self._convolution(self.operator.measure)
 
     @cached_property
     def _stiffness(self) -> float:
@@ -129,7 +96,7 @@ class GapEquation:
         for _ in range(_NEWTON_STEPS):
             gap = decaying + constant
             root = np.hypot(self.odd_numbers, gap)
-            excess = self._stiffness * constant + weight @ (gap / root - constant * measure)
+            excess = self._stiffness * constant + weight @ (gap / root - constant * measure) - self._bent(constant)
             slope = self._stiffness + weight @ (self.odd_numbers**2 / root**3 - measure)
             change = -float(excess / slope)
             constant += change
@@ -137,11 +104,15 @@ class GapEquation:
                 break
         return constant
 
+    def _bent(self, constant: float) -> float:
+        """Return sum_{m>=N} (C/x_m - s_m) for D = C, about C (C/N)^2/32, by the midpoint rule."""
+        return constant / 2 * log((1 + sqrt(1 + (constant / (2 * self.operator.measure.size)) ** 2)) / 2)
+
     def renormalised(self, gap: FloatArray, constant: float) -> tuple[FloatArray, FloatArray]:
         """Return Z_n D_n and Z_n that the gap D, shape (N,), with the asymptotic value C produces, each (N,)."""
         x, measure = self.odd_numbers, self.operator.measure
         root = np.hypot(x, gap)
-        even, odd = self._convolution(gap / root, gap**2 / (root * (root + x)))
+        even, odd = self._convolution.both(gap / root, gap**2 / (root * (root + x)))
         pairing = even + constant * (1 + self.tail_row)
         return pairing, 1 + measure * (self.operator.renormalisation - odd)
 

@@ -11,7 +11,7 @@ solved again one by one on more functions, and in the last resort on all of the 
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from math import ceil, log
+from math import ceil, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from hightc.eliashberg.reduced_basis import LEADING, LOWEST_TEMPERATURE, Reduced
 
 IndexArray = NDArray[np.intp]
 
-ACCURATE = 24
+ACCURATE = 20
 """Functions used for a single spectrum, where arranging the arrays takes longer than the arithmetic."""
 
 COARSE = 8
@@ -44,6 +44,7 @@ LAST_RESORT = 1e-6
 """Relative error told of a solution on all functions: nothing is left from which it could be estimated."""
 
 _LAST_STEP = {COARSE: 3e-5, LEADING: 1e-7, ACCURATE: 2e-9}  # error of the last step in ln T at which a search ends
+_COARSE_PROFILES = 1e-8  # enough for the error at which the coarse search ends
 _NEWTON, _CUBIC = 4.0, 20.0  # bounds of that error over a^2 and a^2 b^2: derivatives of ln T(s)
 _UNCERTAINTY = 1.0  # of the estimated shift by the functions left out; seen to be right to half of itself
 _RESIDUAL = 0.5  # of |s| up to which a root is believed: just above a pole Newton's steps are short, but s is large
@@ -127,7 +128,7 @@ class Instabilities:
 @cache
 def reduced_basis(size: int | None) -> ReducedBasis:
     """The reduced basis of that many functions, built once."""
-    return ReducedBasis(size)
+    return ReducedBasis(COARSE, tolerance=_COARSE_PROFILES) if size == COARSE else ReducedBasis(size)
 
 
 def find_instabilities(problems: Problems) -> Instabilities:
@@ -252,33 +253,41 @@ def find_instability(problem: Problems) -> Instabilities:
     highest = float(problem.highest[0])
     here = min(max(float(problem.guess[0]), lowest), highest)
     last: tuple[float, float, float] | None = None
-    for evaluations in range(1, _ROUNDS):
+    solutions = _unsolved(1)
+    for evaluations in range(1, _ROUNDS + 1):
         state = basis.evaluate_one(problem.first, row, here, (repulsion - here) / 2)
         value, slope = float(state.value[0]), float(state.slope[0])
-        if not state.definite[0] or slope <= 0:
-            break
-        root = here - value / slope
-        error = _NEWTON * (root - here) ** 2
-        if last is not None and value != last[1]:
-            t = -last[1] / (value - last[1])
-            if abs(t - 0.5) < _EXTRAPOLATION:
-                root = _cubic_root(t, last, (here, value, slope))
-                error = _CUBIC * ((root - here) * (here - last[0])) ** 2
-        if root < lowest:
-            break
-        if error < _LAST_STEP[ACCURATE] and abs(value) < _RESIDUAL and root <= highest:
+        solutions.evaluations[0] = evaluations
+        if not state.definite[0] or (slope <= 0 and value < 0):
+            last, here = None, min(here + _STEP_LIMIT, highest)
+            continue
+        if here <= lowest and value > 0:
+            solutions.outcome[0] = Outcome.STABLE
+            _settle_stable(problem, np.zeros(1, dtype=np.intp), solutions)
+            return solutions
+        root, error = _next_root_of_one((here, value, slope), last)
+        if error < _LAST_STEP[ACCURATE] and abs(value) < _RESIDUAL and lowest <= root <= highest:
             missing = float(basis.neglected(state)[0]) / slope
-            error += _UNCERTAINTY * missing + RESOLUTION
-            if error > TOLERANCE:
+            solutions.error[0] = error + _UNCERTAINTY * missing + RESOLUTION
+            if solutions.error[0] > TOLERANCE:
                 break
-            return Instabilities(
-                np.array([root + missing]),
-                np.array([error]),
-                np.array([Outcome.FOUND], np.int8),
-                np.array([evaluations]),
-            )
-        last, here = (here, value, slope), min(root, here + _STEP_LIMIT, highest)
+            solutions.log_tc[0], solutions.outcome[0] = root + missing, Outcome.FOUND
+            return solutions
+        least = here + _LEAST_STEP if value < -_FAR else max(lowest, here - _STEP_LIMIT)
+        last, here = (here, value, slope), min(max(root, least), here + _STEP_LIMIT, highest)
     return _solve_on_all_functions(problem)
+
+
+def _next_root_of_one(here: tuple[float, float, float], last: tuple[float, float, float] | None) -> tuple[float, float]:
+    """Do as `_next_root` for a single spectrum."""
+    log_t, value, slope = here
+    if last is not None and value != last[1]:
+        t = -last[1] / (value - last[1])
+        if abs(t - 0.5) < _EXTRAPOLATION:
+            root = _cubic_root(t, last, here)
+            return root, _CUBIC * ((root - log_t) * (log_t - last[0])) ** 2
+    root = log_t - value / slope if slope > 0 else inf
+    return root, _NEWTON * (root - log_t) ** 2
 
 
 def _settle_stable(problems: Problems, rows: IndexArray, solutions: Instabilities) -> None:

@@ -13,12 +13,13 @@ finite sums over M frequencies plus the integral of that expansion by the midpoi
 from math import comb
 
 import numpy as np
+import scipy
 
 from hightc.eliashberg.modes import CoupledModes, FloatArray
 
-_CHUNK = 1 << 20  # numbers held at once while the kernel is summed over modes: 8 MB
-_EXACT_UP_TO = 8  # in units of the largest a_j: ten terms of the expansion are exact beyond, (1/8)^20 < 1e-18
-_EXPANSION_ORDER = 10
+_CHUNK = 1 << 16  # numbers held at once while the kernel is summed over modes: 0.5 MB stay in the cache
+_EXACT_UP_TO = 3  # in units of the largest a_j: sixteen terms of the expansion are exact beyond, (1/3)^34 < 1e-16
+_EXPANSION_ORDER = 16
 _TAIL_POWERS = 14  # of (n/M)^2 <= 1/16: 16^-14 < 1e-16
 
 
@@ -62,10 +63,9 @@ def expansion(modes: CoupledModes, temperature_mev: float, order: int) -> FloatA
 
 
 class SymmetricConvolution:
-    """Sum over all fermionic frequencies, y_n = sum_{m>=0} (lambda_{n-m} + lambda_{n+m+1}) x_m, by FFT.
+    """Sums over all fermionic frequencies with the kernel, which is even in k, by FFT.
 
-    With x_{-m-1} = x_m it is one convolution over all integers m. Calling it with x, shape (N,), returns y,
-    shape (N,).
+    An even function has x_{-m-1} = x_m, an odd one y_{-m-1} = -y_m; both are given for 0 <= m < N and zero beyond.
 
     Parameters
     ----------
@@ -73,22 +73,38 @@ class SymmetricConvolution:
         lambda_k, shape at least (2 N,).
     n
         Number N of frequencies.
+    rows
+        Number of results wanted of `__call__` and `odd`; N if left out, which `both` needs.
     """
 
-    def __init__(self, kernel: FloatArray, n: int) -> None:
-        self._n = n
-        self._length = 1 << (4 * n - 1).bit_length()
+    def __init__(self, kernel: FloatArray, n: int, rows: int | None = None) -> None:
+        self._n, self._rows = n, n if rows is None else rows
+        positive, negative = n + self._rows, n if rows is not None else 2 * n
+        self._length = int(scipy.fft.next_fast_len(positive + negative, real=True))
         circular = np.zeros(self._length)
-        circular[: 2 * n] = kernel[: 2 * n]
-        circular[1 - 2 * n :] = kernel[2 * n - 1 : 0 : -1]
+        circular[:positive] = kernel[:positive]
+        circular[1 - negative :] = kernel[negative - 1 : 0 : -1]
         self._transform = np.fft.rfft(circular)
 
-    def __call__(self, values: FloatArray) -> FloatArray:
-        """Return y, shape (N,), for x, shape (N,)."""
+    def __call__(self, even: FloatArray) -> FloatArray:
+        """Return sum_{m>=0} (lambda_{n-m} + lambda_{n+m+1}) x_m of even values, shape (rows,)."""
+        return self._whole(even, even[::-1])[: self._rows]
+
+    def odd(self, values: FloatArray) -> FloatArray:
+        """Return sum_{m>=0} (lambda_{n-m} - lambda_{n+m+1}) y_m of odd values, shape (rows,)."""
+        return self._whole(values, -values[::-1])[: self._rows]
+
+    def both(self, even: FloatArray, odd: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return both sums at the price of one: the even and the odd part of the convolution with x + y."""
+        result = self._whole(even + odd, (even - odd)[::-1])
+        positive, negative = result[: self._n], result[: -self._n - 1 : -1]
+        return (positive + negative) / 2, (positive - negative) / 2
+
+    def _whole(self, positive: FloatArray, negative: FloatArray) -> FloatArray:
+        """Convolve with values at 0 <= m < N and -N <= m < 0, cyclically."""
         extended = np.zeros(self._length)
-        extended[: self._n] = values
-        extended[-self._n :] = values[::-1]
-        return np.asarray(np.fft.irfft(np.fft.rfft(extended) * self._transform, self._length)[: self._n])
+        extended[: self._n], extended[-self._n :] = positive, negative
+        return np.asarray(np.fft.irfft(np.fft.rfft(extended) * self._transform, self._length))
 
 
 def constant_gap_row(kernel: FloatArray, coefficients: FloatArray, n: int) -> FloatArray:
@@ -114,7 +130,7 @@ def constant_gap_row(kernel: FloatArray, coefficients: FloatArray, n: int) -> Fl
         Shape (n,).
     """
     cut = 4 * n
-    row = SymmetricConvolution(kernel, cut)(1 / (2 * np.arange(cut) + 1.0))[:n]
+    row = SymmetricConvolution(kernel, cut, rows=n)(1 / (2 * np.arange(cut) + 1.0))
     square = ((np.arange(n) + 0.5) / cut) ** 2
     for p, coefficient in enumerate(coefficients, start=1):
         series = [comb(2 * j + 2 * p - 1, 2 * p - 1) / (2 * j + 2 * p) for j in range(_TAIL_POWERS)]

@@ -8,7 +8,7 @@ temperature.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import ceil, floor
 
 import numpy as np
@@ -23,6 +23,10 @@ ORDER = 12
 
 The error of interpolation in the middle of the stencil is (STEP/(pi/2))^ORDER (1/2 3/2 5/2 7/2 9/2 11/2)^2 = 2e-9.
 """
+
+
+FRACTIONS = np.array([1e-30, 1 / 30, 1 / 10, 1 / 3])
+"""Of the highest frequency: modes below each of them are left out in turn where Tc is estimated."""
 
 
 def lagrange_weights(fraction: FloatArray) -> FloatArray:
@@ -83,6 +87,22 @@ class LogLattice:
     def log_omega(self) -> FloatArray:
         """ln(w/meV) of the lattice points, shape (size,)."""
         return STEP * np.arange(self.first, self.first + self.size, dtype=np.float64)
+
+    @property
+    def top_mev(self) -> float:
+        """Highest frequency of the grid in meV, rounded up to a lattice point."""
+        return float(np.exp(STEP * (self.first + self.size - ORDER // 2)))
+
+    @cached_property
+    def upper_moments(self) -> FloatArray:
+        """Weights of three sums over the modes above each of `FRACTIONS` of the top, shape (size, 3 fractions).
+
+        Coupling, coupling times ln x and coupling times x^2, x = w/top, are each summed for all fractions.
+        """
+        log_x = self.log_omega - np.log(self.top_mev)
+        above = log_x[:, None] >= np.log(FRACTIONS)
+        columns = [above * weight[:, None] for weight in (np.ones(self.size), log_x, np.exp(2 * log_x))]
+        return frozen(np.concatenate(columns, axis=1))
 
 
 def lattice_of(omega_mev: FloatArray) -> LogLattice:

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 import scipy
 
+from hightc.eliashberg.coulomb import THERMAL_FACTOR
 from hightc.eliashberg.errors import ConvergenceError
 from hightc.eliashberg.kernel import (
     SymmetricConvolution,
@@ -147,8 +148,7 @@ def gap_operator(
     row, weight = np.zeros(n), 0.0
     if mu_star > 0:
         row = np.sqrt(measure) * (constant_gap_row(kernel, coefficients, n) - measure * renormalisation)
-        cutoff = 2 * np.exp(np.euler_gamma) * reference_mev / (np.pi * temperature_mev)
-        repulsion = 1 / mu_star + np.log(cutoff)
+        repulsion = 1 / mu_star + np.log(THERMAL_FACTOR * reference_mev / temperature_mev)
         weight = 1 / (constant_gap_square(kernel, coefficients) + float(repulsion) / 2)
     return GapOperator(kernel, measure, renormalisation, row, weight)
 

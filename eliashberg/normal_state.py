@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from math import ceil, pi
 
 import numpy as np
+import numpy.typing as npt
 
+from hightc.eliashberg.anderson_mixing import fixed_point
 from hightc.eliashberg.constants import KB_MEV_PER_K
 from hightc.eliashberg.density_of_states import DensityOfStates
 from hightc.eliashberg.errors import ConvergenceError, ParameterError
 from hightc.eliashberg.kernel import SymmetricConvolution, expansion, phonon_kernel
-from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum
+from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum, modes_of
+from hightc.eliashberg.temperature import require_temperature
 
 TOLERANCE = 1e-10
 """Largest change of w_n Z_n and x_n in one iteration, relative to the highest w_n, at which they are settled."""
@@ -31,6 +34,8 @@ CUTOFF = 10.0
 
 FEWEST_FREQUENCIES = 128
 """Matsubara frequencies kept at least, whatever the cutoff."""
+
+Resolvent = npt.NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +78,8 @@ def normal_state(
 ) -> NormalState:
     """Solve for Z_n, chi_n and the chemical potential at fixed number of electrons.
 
-    The equations are iterated as they stand, mu by Newton's method along with them, until nothing changes by more than
-    `TOLERANCE`. Frequencies above the cutoff enter with the H of the last one below.
+    The equations are iterated with Anderson's mixing, mu by Newton's method along with them, until nothing changes by
+    more than `TOLERANCE`. Frequencies above the cutoff enter with the H of the last one below.
 
     Parameters
     ----------
@@ -98,11 +103,9 @@ def normal_state(
     ConvergenceError
         If `MOST_ITERATIONS` are not enough.
     """
-    if not temperature_kelvin > 0:
-        raise ParameterError(f"temperature_kelvin: expected a positive number, found {temperature_kelvin!r}: in K")
-    modes = spectrum.modes
+    modes = modes_of(spectrum)
     cutoff = cutoff_frequency(modes, cutoff_mev)
-    temperature = KB_MEV_PER_K * temperature_kelvin
+    temperature = KB_MEV_PER_K * require_temperature(temperature_kelvin)
     n = max(FEWEST_FREQUENCIES, ceil(cutoff / (2 * pi * temperature)))
     kernel = phonon_kernel(modes, temperature, 8 * n)
     beyond_table = float(expansion(modes, temperature, 1)[0]) / (kernel.size - 0.5)
@@ -137,47 +140,37 @@ def _iterate(
     # Sums over m >= N of lambda_{n-m} -+ lambda_{n+m+1}.
     odd_above = integral[n + rows + 1] - integral[n - rows]
     even_above = 2 * (integral[-1] + beyond_table) - integral[n - rows] - integral[n + rows + 1]
-    even = SymmetricConvolution(kernel, n)
-    toeplitz = _OddConvolution(kernel, n)
-    y, shift, mu = omega + pi * temperature * (2 * integral[rows + 1] - kernel[0]), np.zeros(n), 0.0
+    convolution = SymmetricConvolution(kernel, n)
     highest = float(omega[-1])
-    for iteration in range(1, MOST_ITERATIONS + 1):
+
+    def split(state: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+        return np.maximum(state[:n], omega), state[n:-1], float(state[-1])  # mixing may overshoot Z >= 1
+
+    def excess(resolvent: Resolvent, edge: float) -> float:
+        bare = density.resolvent(np.asarray(edge + 1j * omega))
+        return density.added_electrons(edge, temperature) - 2 * temperature * float((resolvent - bare).real.sum())
+
+    def step(state: FloatArray) -> tuple[FloatArray, float]:
+        y, shift, mu = split(state)
         x = mu - shift
         resolvent = density.resolvent(np.asarray(x + 1j * y))
+        new_y = omega + temperature * (convolution.odd(resolvent.imag) + odd_above * resolvent.imag[-1])
+        new_shift = -temperature * (convolution(resolvent.real) + even_above * resolvent.real[-1])
         edge = float(x[-1])
-        bare = density.resolvent(np.asarray(edge + 1j * omega))
-        excess = density.added_electrons(edge, temperature)
-        excess -= 2 * temperature * float((resolvent.real - bare.real).sum())
-        new_y = omega + temperature * (toeplitz(resolvent.imag) + odd_above * resolvent.imag[-1])
-        new_shift = -temperature * (even(resolvent.real) + even_above * resolvent.real[-1])
-        new_mu = mu - excess / max(float(density(np.array([edge]))[0]), 0.5)
-        residual = float(max(np.abs(new_y - y).max(), np.abs(new_mu - new_shift - x).max())) / highest
-        y, shift, mu = new_y, new_shift, new_mu
-        if residual <= TOLERANCE:
-            weight = temperature * density.resolvent(np.asarray(mu - shift + 1j * y)).imag / omega
-            return NormalState(
-                omega, np.asarray(y / omega, dtype=np.float64), shift, mu, weight, excess, residual, iteration
-            )
-    raise ConvergenceError(
-        f"normal state at {temperature / KB_MEV_PER_K:.6g} K: expected a change below {TOLERANCE}, found "
-        f"{residual:.1e} after {MOST_ITERATIONS} iterations: smooth N(E), or report it"
-    )
+        new_mu = mu - excess(resolvent, edge) / max(float(density(np.array([edge]))[0]), 0.5)
+        residual = max(np.abs(new_y - y).max(), np.abs(new_mu - new_shift - x).max()) / highest
+        return np.concatenate([new_y, new_shift, [new_mu]]), float(residual)
 
-
-class _OddConvolution:
-    """Sum over all frequencies of an odd function, y_n = sum_{m>=0} (lambda_{n-m} - lambda_{n+m+1}) x_m, by FFT."""
-
-    def __init__(self, kernel: FloatArray, n: int) -> None:
-        self._n = n
-        self._length = 1 << (4 * n - 1).bit_length()
-        circular = np.zeros(self._length)
-        circular[: 2 * n] = kernel[: 2 * n]
-        circular[1 - 2 * n :] = kernel[2 * n - 1 : 0 : -1]
-        self._transform = np.fft.rfft(circular)
-
-    def __call__(self, values: FloatArray) -> FloatArray:
-        """Return y, shape (N,), for x, shape (N,)."""
-        extended = np.zeros(self._length)
-        extended[: self._n] = values
-        extended[-self._n :] = -values[::-1]
-        return np.asarray(np.fft.irfft(np.fft.rfft(extended) * self._transform, self._length)[: self._n])
+    start = np.concatenate([omega + pi * temperature * (2 * integral[rows + 1] - kernel[0]), np.zeros(n + 1)])
+    weight = np.concatenate([1 / omega, 1 / omega, [1 / omega[0]]])
+    state, residual, iterations = fixed_point(step, start, weight, tolerance=TOLERANCE, iterations=MOST_ITERATIONS)
+    if residual > TOLERANCE:
+        raise ConvergenceError(
+            f"normal state at {temperature / KB_MEV_PER_K:.6g} K: expected a change below {TOLERANCE}, found "
+            f"{residual:.1e} after {iterations} iterations: smooth N(E), or report it"
+        )
+    y, shift, mu = split(state)
+    resolvent = density.resolvent(np.asarray(mu - shift + 1j * y))
+    weight = temperature * resolvent.imag / omega
+    added = excess(resolvent, float(mu - shift[-1]))
+    return NormalState(omega, np.asarray(y / omega), shift, mu, weight, added, residual, iterations)

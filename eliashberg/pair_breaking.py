@@ -23,6 +23,7 @@ from math import ceil, log, pi
 
 import numpy as np
 
+from hightc.eliashberg.coulomb import THERMAL_FACTOR
 from hightc.eliashberg.kernel import constant_gap_row, constant_gap_square, expansion, phonon_kernel
 from hightc.eliashberg.matsubara import (
     DENSE_LIMIT,
@@ -39,6 +40,10 @@ LOWEST_EIGENVALUE = 0.25
 _TAIL_ORDER = 6
 
 
+class NoRepulsionScaleError(Exception):
+    """mu* has no value at the highest energy on which the repulsion acts, and the eigenvalue no meaning."""
+
+
 @dataclass(frozen=True, eq=False)
 class PairBreakingOperator:
     """The form Q at one temperature.
@@ -49,14 +54,10 @@ class PairBreakingOperator:
         A with C eliminated; its largest eigenvalue exceeds 1 where the normal state is unstable.
     lowest_row
         Half the derivative of Q with respect to C and to the gap at zero energy (`superconducts_at_zero_temperature`).
-    has_repulsion_scale
-        False if the coefficient of C^2 is not positive: mu* has no value at the energy of the fluctuations, and the
-        eigenvalue no meaning.
     """
 
     gap_operator: GapOperator
     lowest_row: float
-    has_repulsion_scale: bool
 
 
 def pair_breaking_operator(
@@ -86,6 +87,11 @@ def pair_breaking_operator(
     Returns
     -------
     PairBreakingOperator
+
+    Raises
+    ------
+    NoRepulsionScaleError
+        If the coefficient of C^2 is not positive.
     """
     n = n_matsubara
     binding, breaking = (phonon_kernel(modes, temperature_mev, 8 * n) for modes in (phonons, fluctuations))
@@ -95,12 +101,12 @@ def pair_breaking_operator(
     renormalisation = dressing[0] + 2 * np.concatenate([[0.0], np.cumsum(dressing[1:n])])
     free = GapOperator(pairing, measure, renormalisation, np.zeros(n), 0.0)
     if mu_star == 0:
-        return PairBreakingOperator(free, 0.0, has_repulsion_scale=True)
+        return PairBreakingOperator(free, 0.0)
     root = np.sqrt(measure)
     row = root * (constant_gap_row(pairing, series - breaking_series, n) - measure * renormalisation)
     weight = constant_gap_square(binding, series) - constant_gap_square(breaking, breaking_series)
     weight -= 2 * constant_gap_mass(breaking, breaking_series)
-    weight += (1 / mu_star + log(2 * np.exp(np.euler_gamma) * reference_mev / (pi * temperature_mev))) / 2
+    weight += (1 / mu_star + log(THERMAL_FACTOR * reference_mev / temperature_mev)) / 2
     first = _first_constant(fluctuations, temperature_mev, n)
     below = np.where(np.arange(n) < first, root, 0.0)
     image = free.product(below) - below
@@ -108,9 +114,9 @@ def pair_breaking_operator(
     # z_0 = a_0 + b_0 is taken from the row, and the lowest point's coupling to the points below M is in u.
     lowest = float(row[0] + renormalisation[0] + 1 - below @ (root * (pairing[:n] + pairing[1 : n + 1])))
     if weight <= 0:
-        return PairBreakingOperator(free, lowest, has_repulsion_scale=False)
+        raise NoRepulsionScaleError
     operator = GapOperator(pairing, measure, renormalisation, row - image, 1 / weight)
-    return PairBreakingOperator(operator, lowest, has_repulsion_scale=True)
+    return PairBreakingOperator(operator, lowest)
 
 
 def _first_constant(fluctuations: CoupledModes, temperature_mev: float, n: int) -> int:

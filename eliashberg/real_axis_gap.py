@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 
 from hightc.eliashberg.constants import KB_MEV_PER_K
-from hightc.eliashberg.modes import FloatArray
+from hightc.eliashberg.modes import FloatArray, frozen
 from hightc.eliashberg.pade import ComplexArray
 
 
@@ -65,6 +65,10 @@ class RealAxisGap:
     residual: float
     iterations: int
 
+    def __post_init__(self) -> None:
+        for name in ("omega_mev", "gap_mev", "renormalisation"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
     @cached_property
     def density_of_states(self) -> FloatArray:
         """N(w)/N(0) = Re [w/(w^2 - Delta^2)^(1/2)] at w + i height, shape (n,); nan where there is no gap.
@@ -75,7 +79,7 @@ class RealAxisGap:
         root = np.sqrt(w**2 - self.gap_mev**2 + 0j)
         root = np.where((self.renormalisation * root).imag < 0, -root, root)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray((w / root).real)
+            return frozen(np.asarray((w / root).real))
 
     @cached_property
     def gap_edge_mev(self) -> float | None:

@@ -46,7 +46,7 @@ TABLE_SHA256 = "f6c8800dcc0fa9a96ea1a60c06b08b706b35fbaad01b97aab6790c7cf5ac6e89
 _REACH = 0.5  # lattice steps from its centre up to which a polynomial in ln T is used
 _COEFFICIENTS = 6  # of the polynomial: error 2 (_REACH STEP/(pi/2)/2)^6 = 1e-10 of the profile
 _EXPONENTS = np.arange(_COEFFICIENTS)
-_PROFILE_TOLERANCE = 1e-11  # singular value, relative to the first, below which a profile is dropped
+_PROFILE_TOLERANCE = 1e-11
 _LOWEST_LOG_RATIO = -18.4  # ln(w/T) below which a mode contributes less than 1e-16 of its coupling
 _NEGLECTED = 4  # functions beyond those used from which the error is estimated
 
@@ -120,9 +120,12 @@ class ReducedBasis:
     ----------
     size
         How many functions; at most `ReducedBasis.available`, and all of them if None.
+    tolerance
+        Singular value of the profiles, relative to the first, below which one is dropped: the relative error of the
+        matrices.
     """
 
-    def __init__(self, size: int | None = None) -> None:
+    def __init__(self, size: int | None = None, *, tolerance: float = _PROFILE_TOLERANCE) -> None:
         table = load_table()
         count = self.available()
         self.size = count if size is None else size
@@ -135,7 +138,7 @@ class ReducedBasis:
         beyond = np.arange(self.size, min(self.size + _NEGLECTED, count))
         used = pairs[self._order[self._upper[0]], self._order[self._upper[1]]]
         columns = np.concatenate([used, pairs[beyond[:, None], self._order].ravel(), pairs[beyond, beyond]])
-        profiles, forms = _compress(table["profiles"] @ table["forms"][:, columns])
+        profiles, forms = _compress(table["profiles"] @ table["forms"][:, columns], tolerance)
         self._forms = np.ascontiguousarray(forms[:, : used.size])
         self._beyond = np.ascontiguousarray(forms[:, used.size :].T)
         self._first, self._polynomials = _extended_polynomials(int(table["first"]), profiles)
@@ -279,9 +282,9 @@ def _symmetric_index(order: int) -> NDArray[np.intp]:
     return index
 
 
-def _compress(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _compress(values: FloatArray, tolerance: float) -> tuple[FloatArray, FloatArray]:
     left, singular, right = np.linalg.svd(values, full_matrices=False)
-    kept = singular > _PROFILE_TOLERANCE * singular[0]
+    kept = singular > tolerance * singular[0]
     return left[:, kept] * singular[kept], right[kept]
 
 

@@ -14,14 +14,14 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, floor, log, pi
+from math import ceil, floor, log
 from pathlib import Path
 
 import numpy as np
 import scipy
-from numpy import euler_gamma
 
 from hightc.eliashberg.constants import KB_MEV_PER_K
+from hightc.eliashberg.coulomb import THERMAL_FACTOR
 from hightc.eliashberg.formulas import allen_dynes_tc_kelvin
 from hightc.eliashberg.kernel import constant_gap_row, constant_gap_square, expansion, phonon_kernel
 from hightc.eliashberg.log_lattice import ORDER, STEP, LogLattice
@@ -207,7 +207,7 @@ def _operator(
     count = len(form) - 1
     matrix, row = form[:count, :count], form[:count, count]
     if mu_star > 0:
-        repulsion = 1 / mu_star + log(2 * np.exp(euler_gamma) * reference_mev / pi) - log_t
+        repulsion = 1 / mu_star + log(THERMAL_FACTOR * reference_mev) - log_t
         matrix = matrix - np.outer(row, row) / (form[count, count] + repulsion / 2)
     return np.asarray(matrix)
 

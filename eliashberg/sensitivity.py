@@ -25,7 +25,7 @@ from hightc.eliashberg.critical_temperature import critical_temperature
 from hightc.eliashberg.errors import SpectrumError
 from hightc.eliashberg.log_lattice import LogLattice
 from hightc.eliashberg.matsubara import Eigenpair, GapOperator, gap_operator, largest_eigenpair
-from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum, finite_vector
+from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum, finite_vector, frozen, modes_of
 from hightc.eliashberg.results import TcSolution, TcStatus
 
 TRUNCATION = 1e-7
@@ -75,6 +75,11 @@ class Sensitivity:
     isotope_coefficient: float | None = None
     isotope_per_mode: FloatArray | None = None
     residual: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("omega_mev", "dtc_dalpha2f", "dtc_dlam", "isotope_per_mode"):
+            values = getattr(self, name)
+            object.__setattr__(self, name, None if values is None else frozen(values))
 
     @property
     def status(self) -> TcStatus:
@@ -139,8 +144,9 @@ def sensitivity(
     >>> round(sensitivity(modes, 0.0).isotope_coefficient, 9)
     0.5
     """
-    solution = critical_temperature(spectrum, mu_star, reference=reference)
-    modes = spectrum.modes
+    modes = modes_of(spectrum)
+    solution = critical_temperature(modes, mu_star, reference=reference)
+    mu_star = solution.mu_star
     omega = modes.omega_mev if omega_mev is None else _positive_frequencies(omega_mev)
     if solution.status is not TcStatus.FOUND or solution.tc_kelvin is None or solution.reference_mev is None:
         return Sensitivity(solution, omega)
@@ -180,8 +186,7 @@ def _eigenvector(
     modes: CoupledModes, temperature_mev: float, mu_star: float, reference_mev: float
 ) -> tuple[GapOperator, Eigenpair]:
     """Largest eigenpair at Tc with enough frequencies; their number grows by the N^-4 law of the part left out."""
-    coupled = modes.lam_per_mode > 0
-    modes = CoupledModes(modes.omega_mev[coupled], modes.lam_per_mode[coupled])
+    modes = modes.coupled()
     scale = 1 / (2 * pi * temperature_mev)
     n = max(_FEWEST_FREQUENCIES, _DENSITY * modes.omega_2_mev * scale, _LEAST_DENSITY * modes.omega_max_mev * scale)
     for _ in range(_REFINEMENTS):

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from math import inf, log
 
 from hightc.eliashberg.constants import KB_MEV_PER_K
-from hightc.eliashberg.coulomb import Reference
+from hightc.eliashberg.coulomb import Reference, require_mu_star
 from hightc.eliashberg.critical_temperature import critical_temperature
-from hightc.eliashberg.modes import CoupledModes, Spectrum
+from hightc.eliashberg.modes import CoupledModes, Spectrum, modes_of
 from hightc.eliashberg.results import TcSolution, TcStatus
 
 SEPARATION = 10.0
@@ -86,8 +86,8 @@ def daams_mitrovic_carbotte(
     ----------
     J. M. Daams, B. Mitrovic and J. P. Carbotte, Phys. Rev. Lett. 46, 65 (1981).
     """
-    lam_sf = paramagnons.modes.lam
-    rescaled = (mu_star + lam_sf) / (1 + lam_sf)
+    lam_sf = modes_of(paramagnons).lam
+    rescaled = (require_mu_star(mu_star) + lam_sf) / (1 + lam_sf)
     return _estimate(spectrum, paramagnons, rescaled, reference, _against_daams_mitrovic_carbotte)
 
 
@@ -148,8 +148,9 @@ def three_step_rule(
     ParameterError, ConvergenceError
         As `critical_temperature`.
     """
-    modes = paramagnons.modes
+    modes = modes_of(paramagnons)
     plain = critical_temperature(spectrum, mu_star, reference=reference)
+    mu_star = plain.mu_star
     if modes.lam == 0 or plain.reference_mev is None:
         return SpinFluctuationEstimate(plain, modes.omega_log_mev / plain.omega_2_mev, None)
     rescaled = three_step_pseudopotential(
@@ -172,7 +173,7 @@ def _estimate(
     reference: Reference | float,
     objection: Objection,
 ) -> SpinFluctuationEstimate:
-    phonons, fluctuations = spectrum.modes, paramagnons.modes
+    phonons, fluctuations = modes_of(spectrum), modes_of(paramagnons)
     dressed = CoupledModes(phonons.omega_mev, phonons.lam_per_mode / (1 + fluctuations.lam))
     solution = critical_temperature(dressed, rescaled, reference=reference)
     ratio = fluctuations.omega_log_mev / phonons.omega_2_mev

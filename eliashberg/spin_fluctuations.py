@@ -12,8 +12,9 @@ from hightc.eliashberg.critical_temperature import critical_temperature
 from hightc.eliashberg.errors import ParameterError
 from hightc.eliashberg.formulas import allen_dynes_tc_kelvin
 from hightc.eliashberg.matsubara import Eigenpair
-from hightc.eliashberg.modes import CoupledModes, Spectrum
+from hightc.eliashberg.modes import CoupledModes, Spectrum, modes_of
 from hightc.eliashberg.pair_breaking import (
+    NoRepulsionScaleError,
     PairBreakingOperator,
     largest_eigenpair,
     pair_breaking_operator,
@@ -174,11 +175,13 @@ def critical_temperature_with_spin_fluctuations(
     >>> round(solution.tc_kelvin * KB_MEV_PER_K / 10.0, 6)
     0.070512
     """
-    without = critical_temperature(spectrum, mu_star, reference=reference)
+    phonons, fluctuations = modes_of(spectrum), modes_of(paramagnons)
+    without = critical_temperature(phonons, mu_star, reference=reference)
+    mu_star = without.mu_star
     answer = SpinFluctuationSolution(
         **{item.name: getattr(without, item.name) for item in fields(without)},
-        lam_sf=paramagnons.modes.lam,
-        omega_sf_mev=paramagnons.modes.omega_log_mev,
+        lam_sf=fluctuations.lam,
+        omega_sf_mev=fluctuations.omega_log_mev,
         without=without,
     )
     hopeless = without.status in (TcStatus.INVALID, TcStatus.NO_SUPERCONDUCTIVITY)
@@ -188,17 +191,7 @@ def critical_temperature_with_spin_fluctuations(
     answer = replace(answer, tc_kelvin=None, error_estimate_kelvin=None, evaluations=0, bracket_kelvin=None)
     if mu_star > 0 and 1 / mu_star + log(reference_mev / answer.omega_sf_mev) <= 0:
         return replace(answer, status=TcStatus.INVALID)
-    phonons, fluctuations = _coupled(spectrum.modes), _coupled(paramagnons.modes)
-    return _search(_Instability(phonons, fluctuations, mu_star, reference_mev), answer)
-
-
-def _coupled(modes: CoupledModes) -> CoupledModes:
-    coupled = modes.lam_per_mode > 0
-    return CoupledModes(modes.omega_mev[coupled], modes.lam_per_mode[coupled])
-
-
-class _NoRepulsionScaleError(Exception):
-    """mu* has no value at the energy of the fluctuations."""
+    return _search(_Instability(phonons.coupled(), fluctuations.coupled(), mu_star, reference_mev), answer)
 
 
 @dataclass
@@ -232,12 +225,9 @@ class _Instability:
         return max(ceil(n), min(ceil(self.refinement * n), MOST_FREQUENCIES))
 
     def operator(self, log_t: float) -> PairBreakingOperator:
-        operator = pair_breaking_operator(
+        return pair_breaking_operator(
             self.phonons, self.fluctuations, exp(log_t), self.mu_star, self.reference_mev, self.n_matsubara(log_t)
         )
-        if not operator.has_repulsion_scale:
-            raise _NoRepulsionScaleError
-        return operator
 
     def refine(self, factor: float) -> None:
         """Keep more Matsubara frequencies from now on."""
@@ -259,7 +249,7 @@ def _search(instability: _Instability, answer: SpinFluctuationSolution) -> SpinF
                 return replace(answer, status=TcStatus.BELOW_RANGE)
             return replace(answer, tc_kelvin=0.0, status=TcStatus.NO_SUPERCONDUCTIVITY)
         return _refine(instability, bracket, floor, ceiling, answer)
-    except _NoRepulsionScaleError:
+    except NoRepulsionScaleError:
         return replace(answer, status=TcStatus.INVALID, evaluations=instability.evaluations)
 
 

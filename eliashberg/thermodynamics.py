@@ -13,7 +13,8 @@ J. Bardeen and M. Stephen, Phys. Rev. 136, A1485 (1964); J. P. Carbotte, Rev. Mo
 """
 
 from dataclasses import dataclass, replace
-from math import pi, sqrt
+from math import inf, nan, pi, sqrt
+from typing import TypeVar
 
 import numpy as np
 import scipy
@@ -25,16 +26,20 @@ from hightc.eliashberg.critical_temperature import critical_temperature
 from hightc.eliashberg.errors import ParameterError
 from hightc.eliashberg.gap import GapSolution, GapStatus, solve_gap
 from hightc.eliashberg.kernel import phonon_kernel
-from hightc.eliashberg.modes import FloatArray, Spectrum
+from hightc.eliashberg.modes import FloatArray, Spectrum, frozen, modes_of, real_array
 from hightc.eliashberg.results import TcSolution, TcStatus
 
-_LOWEST_REDUCED_TEMPERATURE = 0.1  # exp(-Delta/T) is below 3e-8 there, (T/w)^4 below 1e-5 of E_c
+CONDENSATION_TOLERANCE = 1e-5
+"""Relative change of E_c from one temperature to its half, at which it counts as that of zero temperature."""
+
+_LOW_TEMPERATURES = 0.1 / 2 ** np.arange(4)  # T/Tc, in turn; exp(-Delta/T) is below 3e-8 at the first
 _JUMP_POINTS = 0.95 + 0.04 * np.arange(5) / 4  # T/Tc; five points leave the fifth order of 1 - T/Tc
 _STATUS_WITHOUT_TC = {
     TcStatus.NO_SUPERCONDUCTIVITY: GapStatus.NORMAL,
     TcStatus.BELOW_RANGE: GapStatus.NOT_CONVERGED,
     TcStatus.INVALID: GapStatus.INVALID,
 }
+Energies = TypeVar("Energies", float, FloatArray)
 _MEV_PER_EV = 1e3
 _JOULE_PER_MEV = constants.e * 1e-3
 _CUBIC_METRE_PER_CUBIC_ANGSTROM = 1e-30
@@ -59,7 +64,7 @@ def free_energy_difference(spectrum: Spectrum, solution: GapSolution) -> float:
         return 0.0
     omega, gap = solution.omega_n_mev, solution.gap_mev
     temperature_mev = solution.temperature_kelvin * KB_MEV_PER_K
-    kernel = phonon_kernel(spectrum.modes, temperature_mev, omega.size)
+    kernel = phonon_kernel(modes_of(spectrum), temperature_mev, omega.size)
     normal = 1 + (2 * np.cumsum(kernel) - kernel[0]) / (2 * np.arange(omega.size) + 1.0)
     root = np.hypot(omega, gap)
     loss = gap**2 / (root + omega)  # R - w without cancellation
@@ -69,7 +74,7 @@ def free_energy_difference(spectrum: Spectrum, solution: GapSolution) -> float:
     return float(-2 * pi * temperature_mev * terms.sum() - solution.constant_mev**4 / (8 * edge**2))
 
 
-def critical_field_per_root_density(free_energy: float) -> float:
+def critical_field_per_root_density(free_energy: Energies) -> Energies:
     """Thermodynamic critical field Hc/sqrt(N(0)) = sqrt(8 pi (F_N - F_S)/N(0)) in meV, Gaussian units.
 
     Parameters
@@ -77,7 +82,8 @@ def critical_field_per_root_density(free_energy: float) -> float:
     free_energy
         (F_S - F_N)/N(0) in meV^2, not positive.
     """
-    return sqrt(8 * pi * -free_energy)
+    field: Energies = np.sqrt(-8 * pi * free_energy)
+    return field
 
 
 def energy_joule_per_mole(free_energy: float, density_of_states: float) -> float:
@@ -148,6 +154,8 @@ class Thermodynamics:
         D(t) = Hc(T)/Hc(0) - (1 - t^2), t = T/Tc, shape (n,); nan above Tc.
     condensation_energy
         E_c/N(0) = (F_N - F_S)/N(0) at T = 0 in meV^2.
+    condensation_energy_error
+        Its change by the last halving of the temperature in meV^2.
     gamma
         Sommerfeld constant of the normal state, gamma/(N(0) kB^2) = (2 pi^2/3)(1 + lambda), dimensionless.
     specific_heat_jump
@@ -163,9 +171,14 @@ class Thermodynamics:
     critical_field: FloatArray
     deviation: FloatArray
     condensation_energy: float
+    condensation_energy_error: float
     gamma: float
     specific_heat_jump: float
     field_ratio: float
+
+    def __post_init__(self) -> None:
+        for name in ("temperature_kelvin", "free_energy", "critical_field", "deviation"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
 
 
 def thermodynamics(
@@ -177,8 +190,9 @@ def thermodynamics(
 ) -> Thermodynamics:
     """Compute free energy, critical field, its deviation function and the specific-heat jump.
 
-    E_c is read off at T = Tc/10, where F_S - F_N = -E_c + gamma T^2/2 up to exp(-Delta/T) and the (T/w)^4 of the
-    normal state's phonon corrections. The jump is -Tc d^2(F_S - F_N)/dT^2 below Tc. There (F_N - F_S)^(1/2) goes
+    E_c is read off where F_S - F_N = -E_c + gamma T^2/2, up to exp(-Delta/T) and what phonons as slow as T change of
+    it. T is halved from Tc/10 until E_c changes by less than `CONDENSATION_TOLERANCE`, at most to Tc/80.
+    The jump is -Tc d^2(F_S - F_N)/dT^2 below Tc. There (F_N - F_S)^(1/2) goes
     linearly to zero; its slope is that of the polynomial through five temperatures within 5 % of Tc, at the
     polynomial's own zero, so that the error of Tc does not enter.
 
@@ -209,37 +223,50 @@ def thermodynamics(
     >>> round(result.specific_heat_jump, 2), round(result.field_ratio, 3)
     (2.56, 0.138)
     """
-    modes = spectrum.modes
+    modes = modes_of(spectrum)
     solution = critical_temperature(modes, mu_star, reference=reference)
-    reduced = np.atleast_1d(np.asarray(reduced_temperatures, dtype=np.float64))
-    missing = np.full(reduced.size, np.nan)
-    nan = float("nan")
-    gamma = 2 * pi**2 / 3 * (1 + modes.lam)
-    answer = Thermodynamics(GapStatus.NOT_CONVERGED, solution, missing, missing, missing, missing, nan, gamma, nan, nan)
+    reduced = np.atleast_1d(real_array("reduced_temperatures", reduced_temperatures))
+    gamma, missing = 2 * pi**2 / 3 * (1 + modes.lam), np.full(reduced.size, nan)
+    answer = Thermodynamics(
+        GapStatus.NOT_CONVERGED,
+        solution,
+        missing,
+        missing.copy(),
+        missing.copy(),
+        missing.copy(),
+        nan,
+        nan,
+        gamma,
+        nan,
+        nan,
+    )
     tc = solution.tc_kelvin
     if tc is None or tc == 0:
         return replace(answer, status=_STATUS_WITHOUT_TC[solution.status])
 
     def free_energy(temperatures: FloatArray) -> FloatArray:
-        gaps = (solve_gap(modes, t * tc, mu_star, reference=reference) for t in temperatures)
+        gaps = (solve_gap(modes, float(t) * tc, mu_star, reference=reference) for t in temperatures)
         return np.array([free_energy_difference(modes, gap) for gap in gaps])
 
     energies, near = free_energy(reduced), free_energy(_JUMP_POINTS)
-    low = free_energy(np.array([_LOWEST_REDUCED_TEMPERATURE]))[0]
     tc_mev = tc * KB_MEV_PER_K
-    condensation = gamma * (_LOWEST_REDUCED_TEMPERATURE * tc_mev) ** 2 / 2 - low
-    field = np.sqrt(-8 * pi * energies)
-    zero_field = sqrt(8 * pi * condensation)
+    condensation, error = inf, inf
+    for t in _LOW_TEMPERATURES:
+        previous, condensation = condensation, gamma * (t * tc_mev) ** 2 / 2 - float(free_energy(np.array([t]))[0])
+        error = abs(condensation - previous)
+        if not error > CONDENSATION_TOLERANCE * condensation:
+            break
     return replace(
         answer,
-        status=GapStatus.FOUND if np.isfinite([*energies, *near, low]).all() else GapStatus.NOT_CONVERGED,
+        status=GapStatus.FOUND if np.isfinite([*energies, *near, condensation]).all() else GapStatus.NOT_CONVERGED,
         temperature_kelvin=reduced * tc,
         free_energy=energies,
-        critical_field=field,
-        deviation=np.where(reduced <= 1, field / zero_field - (1 - reduced**2), np.nan),
-        condensation_energy=float(condensation),
+        critical_field=critical_field_per_root_density(energies),
+        deviation=np.where(reduced <= 1, np.sqrt(-energies / condensation) - (1 - reduced**2), nan),
+        condensation_energy=condensation,
+        condensation_energy_error=error,
         specific_heat_jump=2 * _slope_at_zero(_JUMP_POINTS, np.sqrt(-near)) ** 2 / (gamma * tc_mev**2),
-        field_ratio=float(gamma * tc_mev**2 / zero_field**2),
+        field_ratio=float(gamma * tc_mev**2 / critical_field_per_root_density(-condensation) ** 2),
     )
 
 

@@ -72,12 +72,16 @@ class CutoffConvention:
 
 @dataclass(frozen=True)
 class WindowTc:
-    """Outcome of the search: ``tc_kelvin`` with its cell, or the status that says why there is none."""
+    """Outcome of the search: ``tc_kelvin`` with its cell, or the status that says why there is none.
+
+    Where it is ``below_range``, Tc lies under ``lowest_kelvin``, at which N is `MOST_FREQUENCIES`.
+    """
 
     tc_kelvin: float | None
     status: TcStatus
     evaluations: int
     cell: int | None = None
+    lowest_kelvin: float | None = None
 
 
 def critical_temperature_in_window(convention: CutoffConvention, start_mev: float) -> WindowTc:
@@ -102,7 +106,8 @@ def critical_temperature_in_window(convention: CutoffConvention, start_mev: floa
     if cell is None:
         floor = convention.temperatures_mev(search.last)[0]
         if convention.window(floor, search.last).superconducts_at_zero_temperature():
-            return WindowTc(None, TcStatus.BELOW_RANGE, search.evaluations + 1)
+            lowest = floor / KB_MEV_PER_K
+            return WindowTc(None, TcStatus.BELOW_RANGE, search.evaluations + 1, lowest_kelvin=lowest)
         return WindowTc(0.0, TcStatus.NO_SUPERCONDUCTIVITY, search.evaluations + 1)
     tc = search.root(cell) / KB_MEV_PER_K
     return WindowTc(tc, TcStatus.FOUND, search.evaluations, cell)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hightc.launch.command_parser import CommandParser
 from hightc.launch.errors import LaunchError
 from hightc.launch.tc_command import add_tc
 from hightc.makers.errors import CalculationError
@@ -26,6 +28,9 @@ METHODS = ("allen_dynes", "mcmillan", "xie_2019", "xie_2022", "eliashberg")
 """Methods of Tc, as in ``hightc.analysis.documents.tc.Method``."""
 
 EXPECTED_ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""What the system says where nothing can be written."""
 
 DESCRIPTION = """\
 High-throughput search for superconductors from first principles. A campaign file names materials and an accuracy;
@@ -79,6 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
+    if sys.stdout is None:
+        print("hightc: standard output is closed: send it to a file or to /dev/null", file=sys.stderr)
+        return EXPECTED_ERROR
     try:
         try:
             code = _dispatch(arguments)
@@ -91,10 +99,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("hightc: interrupted; give the same command again to continue", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Python flushes standard output once more when it exits, and must not find the broken pipe again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        _forget_output()
+        print(
+            f"hightc: cannot write: {os.strerror(error.errno).lower()}: make room or write elsewhere", file=sys.stderr
+        )
+        return EXPECTED_ERROR
     return code
+
+
+def _forget_output() -> None:
+    """Let Python, which flushes standard output once more when it exits, not find the same trouble again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: Sequence[str] | None) -> int:
@@ -109,8 +129,8 @@ def _dispatch(arguments: Sequence[str] | None) -> int:
     return command(options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="hightc",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -131,13 +151,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[CommandParser],
     name: str,
     function: Callable[[argparse.Namespace], int] | None,
     summary: str,
     details: str = "",
     epilog: str | None = None,
-) -> argparse.ArgumentParser:
+) -> CommandParser:
     parser = commands.add_parser(
         name,
         help=summary,
@@ -150,7 +170,7 @@ def _add_command(
     return parser
 
 
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_run(commands: argparse._SubParsersAction[CommandParser]) -> None:
     parser = _add_command(
         commands,
         "run",
@@ -164,7 +184,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--cores", metavar="N", type=_positive, help="cores of this machine to use")
 
 
-def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_query(commands: argparse._SubParsersAction[CommandParser]) -> None:
     parser = _add_command(
         commands, "query", _query, "list what has been computed", "Filters are joined by 'and'.", QUERY_EPILOG
     )
@@ -184,7 +204,7 @@ def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--limit", metavar="N", type=_positive, help="no more than so many")
 
 
-def _add_lpad(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_lpad(commands: argparse._SubParsersAction[CommandParser]) -> None:
     parser = _add_command(
         commands,
         "lpad",
@@ -205,7 +225,7 @@ def _lpad(options: argparse.Namespace) -> int:
     return run_lpad(options.arguments, load_settings())
 
 
-def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_doctor(commands: argparse._SubParsersAction[CommandParser]) -> None:
     _add_command(
         commands,
         "doctor",
@@ -215,7 +235,7 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
 
 
-def _add_pseudos(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_pseudos(commands: argparse._SubParsersAction[CommandParser]) -> None:
     group = _add_command(commands, "pseudos", None, "install and list pseudopotentials")
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     install = _add_command(
@@ -242,7 +262,7 @@ def _add_pseudos(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument("element", metavar="ELEMENT", help="chemical symbol")
 
 
-def _add_database(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_database(commands: argparse._SubParsersAction[CommandParser]) -> None:
     parser = _add_command(
         commands,
         "database",
@@ -254,7 +274,7 @@ def _add_database(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument("action", choices=("start", "stop", "status"))
 
 
-def _add_settings(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_settings(commands: argparse._SubParsersAction[CommandParser]) -> None:
     _add_command(commands, "settings", _settings, "every setting with its value, where it comes from and what it means")
 
 

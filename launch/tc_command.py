@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from io import BytesIO
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,12 +14,17 @@ from hightc.launch.errors import LaunchError
 
 if TYPE_CHECKING:
     from hightc.analysis.answers import Reference
+    from hightc.analysis.parsers.errors import ParseError
     from hightc.eliashberg import Alpha2F, Spectrum
+    from hightc.launch.command_parser import CommandParser
 
 MU_STAR: Final = (0.10, 0.13, 0.16)
 """Coulomb pseudopotentials unless others are given."""
 
 DOTS_PER_INCH: Final = 150
+
+FEWEST: Final = 4
+"""Frequencies that Elk's integration by cubics needs."""
 
 PICTURES: Final = (".png", ".pdf", ".svg")
 
@@ -48,12 +54,13 @@ what mu* means:
 words in place of numbers:
   none (0 K)   the method finds no superconductivity at any temperature
   below range  a Tc exists, under 1/20000 of the highest phonon frequency
+  no Tc        and so neither gap nor derivatives
   undefined    the method has no meaning for this spectrum and mu*
 
 exit codes: 0 done; 2 the file or an option cannot be used (one line says where and why)"""
 
 
-def add_tc(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_tc(commands: argparse._SubParsersAction[CommandParser]) -> None:
     """Add the command.
 
     Parameters
@@ -84,8 +91,8 @@ def add_tc(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--column",
         metavar="N",
         type=_column,
-        default=1,
-        help="spectrum to take where there are several, counted after the frequency (default: 1)",
+        help="spectrum to take where there are several, counted after the frequency (default: the one that a header "
+        "calls a2F, or the first)",
     )
     parser.add_argument("--unit", metavar="U", help="unit of the frequencies of plain columns that do not name it")
     parser.add_argument(
@@ -196,6 +203,9 @@ def run_tc(options: argparse.Namespace) -> int:
     from hightc.eliashberg import EliashbergError
     from hightc.launch.tc_output import write_answers
 
+    if options.wscut is not None and not options.compare:
+        msg = "--wscut: expected --compare with it, whose cutoff it is, found none: add --compare"
+        raise LaunchError(msg)
     mu_star = tuple(dict.fromkeys(options.mu_star or MU_STAR))
     try:
         file = read_alpha2f(options.file, column=options.column, unit=options.unit)
@@ -205,14 +215,28 @@ def run_tc(options: argparse.Namespace) -> int:
         if options.spin_fluctuations is not None:
             paramagnons, further = _paramagnons(options.spin_fluctuations)
             notes += further
+        if options.compare and spectrum.omega_mev.size < FEWEST:
+            msg = f"--compare: expected {FEWEST} frequencies or more, as Elk does, found {spectrum.omega_mev.size}"
+            raise LaunchError(f"{options.file}: {msg}: leave it out")
+        if (options.gap or options.plot is not None) and sys.stderr.isatty():
+            print("hightc: solving; a gap far below the phonons takes some seconds", file=sys.stderr)
         ask = Questions(options.gap, options.sensitivity, options.compare, paramagnons, options.wscut)
         answers = all_answers(spectrum, mu_star, options.reference, ask=ask)
         if options.plot is not None:
             _draw(options.plot, spectrum, mu_star[0], options.reference, options.file.name)
-    except (ParseError, EliashbergError) as error:
-        raise LaunchError(str(error)) from None
-    write_answers(file, spectrum, answers, notes=notes, layout=options.format, stream=sys.stdout)
+    except ParseError as error:
+        raise LaunchError(_located(error)) from None
+    except EliashbergError as error:
+        msg = f"{options.file}: {error}"
+        raise LaunchError(msg) from None
+    write_answers(options.file, file, spectrum, answers, notes=notes, layout=options.format, stream=sys.stdout)
     return 0
+
+
+def _located(error: ParseError) -> str:
+    """The message with the path as it was given, not the name of the file alone."""
+    place = f"{error.path}" if error.line is None else f"{error.path} line {error.line}"
+    return f"{place}: expected {error.expected}, found {error.found}: {error.advice}"
 
 
 def _paramagnons(path: Path) -> tuple[Spectrum, list[str]]:
@@ -220,23 +244,26 @@ def _paramagnons(path: Path) -> tuple[Spectrum, list[str]]:
     from hightc.analysis.parsers.alpha2f import read_alpha2f
     from hightc.eliashberg import Alpha2F
 
-    file = read_alpha2f(path)
+    file = read_alpha2f(path, symbol="P")
     if file.alpha2f.min() < 0:
-        msg = f"{path.name}: expected P(w) >= 0, found {file.alpha2f.min():.3g}: give the spectrum with a positive sign"
+        msg = f"{path}: expected P(w) >= 0, found {file.alpha2f.min():.3g}: give the spectrum with a positive sign"
         raise LaunchError(msg)
-    notes = [f"{path.name}: {note}" for note in file.notes]
+    notes = [f"{path}: {note.removesuffix(': was the file cut?')}" for note in file.notes]  # a Lorentzian has a tail
     return Alpha2F(file.omega_mev, file.alpha2f, low_frequency="linear"), notes
 
 
 def _draw(path: Path, spectrum: Alpha2F, mu_star: float, reference: Reference, title: str) -> None:
     from hightc.analysis.eliashberg_curves import eliashberg_curves
+    from hightc.analysis.files import write_bytes
     from hightc.analysis.plots.eliashberg import plot_eliashberg
     from hightc.analysis.plots.style import figure_style
 
     figure = plot_eliashberg(eliashberg_curves(spectrum, mu_star, reference), title)
+    content = BytesIO()
+    with figure_style():
+        figure.savefig(content, format=path.suffix[1:].lower(), dpi=DOTS_PER_INCH)
     try:
-        with figure_style():
-            figure.savefig(path, dpi=DOTS_PER_INCH)
+        write_bytes(path, content.getvalue())
     except OSError as error:
         msg = f"{path}: expected a place to write a picture, found {str(error.strerror).lower()}: give another name"
         raise LaunchError(msg) from None

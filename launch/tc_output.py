@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from importlib.metadata import version
+from math import floor, log10
+from pathlib import Path
 from typing import Final, Literal, TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from hightc.analysis.answers import Answer
@@ -28,11 +31,15 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "not_converged": ("not converged", "the iteration stopped short of its tolerance"),
     "not_resolved": ("not resolved", "the gap is too small beside the phonons for a grid on the real axis"),
     "normal": ("no gap", "the normal state is stable"),
+    "weak_coupling": (
+        "not computed",
+        "kTc is below 1/2000 of the highest phonon frequency, near the limit of weak coupling: 2 Delta/kTc 3.53, "
+        "specific-heat jump 1.43, critical-field ratio 0.168, to some per cent",
+    ),
+    "no_maximum": ("no maximum", "dTc/da2F only rises or falls in the range searched"),
+    "too_many_frequencies": ("out of reach", "too many Matsubara frequencies would be needed to find it"),
 }
 """Words in a table for each status without a positive number, and what they mean."""
-
-WITHOUT_TC: Final = ("no_superconductivity", "below_range", "invalid")
-"""Statuses of a Tc that has neither gap nor derivatives."""
 
 NAMES: Final[dict[str, str]] = {
     **{str(method): name for method, name in METHODS.items()},
@@ -74,10 +81,18 @@ TITLES: Final = {
 }
 """Title of each group in a table."""
 
-WIDE: Final = 240
+WIDTH: Final = 79
+
+SAME_SCALE: Final = ("tc", "spin_fluctuations", "compare")
+"""Groups whose rows are compared with each other, so that all have the same decimals."""
+
+DIGITS: Final = 4
+
+MOST_DECIMALS: Final = 5
 
 
 def write_answers(
+    path: Path,
     file: Alpha2FFile,
     spectrum: Alpha2F,
     answers: Sequence[Answer],
@@ -90,6 +105,8 @@ def write_answers(
 
     Parameters
     ----------
+    path
+        The file as it was named.
     file
         What was read.
     spectrum
@@ -100,21 +117,31 @@ def write_answers(
         What a reader should know of the files.
     layout
         ``table`` for people; ``json`` for one object with the file, its notes and a list of answers; ``csv`` for the
-        answers, one a line, with the notes on standard error.
+        answers, one a line with the file before it, with the notes on standard error.
     stream
         Where it goes.
     """
+    origin = {
+        "file": str(path),
+        "hightc_version": version("hightc"),
+        "layout": file.layout,
+        "column": file.column,
+        "frequency_unit": file.unit,
+        "smearing_mev": file.smearing_mev,
+        "n_frequencies": file.omega_mev.size,
+        "lowest_mev": float(file.omega_mev[0]),
+        "highest_mev": float(file.omega_mev[-1]),
+    }
     if layout == "json":
-        origin = {"layout": file.layout, "column": file.column, "unit": file.unit, "smearing_mev": file.smearing_mev}
         content = {**origin, "notes": list(notes), "answers": [asdict(answer) for answer in answers]}
         json.dump(content, stream, indent=1, allow_nan=False)
         stream.write("\n")
     elif layout == "csv":
         for note in notes:
             print(f"hightc: note: {note}", file=sys.stderr)
-        writer = csv.DictWriter(stream, [field.name for field in fields(Answer)], lineterminator="\n")
+        writer = csv.DictWriter(stream, [*origin, *(field.name for field in fields(Answer))], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(answer) for answer in answers)
+        writer.writerows(origin | asdict(answer) for answer in answers)
     else:
         _show(file, spectrum, answers, notes, stream)
 
@@ -122,54 +149,104 @@ def write_answers(
 def _show(
     file: Alpha2FFile, spectrum: Alpha2F, answers: Sequence[Answer], notes: Sequence[str], stream: TextIO
 ) -> None:
-    console = Console(file=stream, highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = WIDE
+    console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
+
+    def say(line: str, style: str = "", indent: str = "") -> None:
+        for part in textwrap.wrap(line, WIDTH, subsequent_indent=indent, break_on_hyphens=False):
+            console.print(Text(part, style=style))
+
     smearing = "" if file.smearing_mev is None else f", phonon smearing {file.smearing_mev:g} meV"
     points = f"{spectrum.omega_mev.size} frequencies up to {spectrum.omega_mev[-1]:.4g} meV"
-    console.print(Text(f"{LAYOUTS[file.layout]}, {points}{smearing}", style="dim"))
+    say(f"{LAYOUTS[file.layout]}, {points}{smearing}", "dim")
     means = [f"{name} {frequency(_value(answers, name))}" for name in ("omega_log", "omega_2", "omega_max")]
-    console.print(Text(f"lambda {spectrum.lam:.4g}, {', '.join(means)}"))
+    say(f"lambda {spectrum.lam:.4g}, {', '.join(means)}", indent="  ")
     for note in notes:
-        console.print(Text(f"! {note}", style="yellow"))
-    console.print(_table([answer for answer in answers if answer.mu_star is not None]))
+        say(f"! {note}", "yellow", "  ")
+    for row in _table([answer for answer in answers if answer.mu_star is not None]):
+        console.print(row)
     for line in _legend(answers):
-        console.print(Text(line, style="dim"))
+        say(line, "dim", "  ")
 
 
 def _value(answers: Sequence[Answer], quantity: str) -> float | None:
     return next(answer.value for answer in answers if (answer.quantity, answer.unit) == (quantity, "meV"))
 
 
-def _table(answers: Sequence[Answer]) -> Table:
-    """A row a question, a column a mu*."""
-    mu_star = list(dict.fromkeys(answer.mu_star for answer in answers))
-    rows: dict[tuple[str, str, str], dict[float | None, Answer]] = {}
+def _table(answers: Sequence[Answer]) -> list[Text]:
+    """A row a question, a column a mu*; columns that do not fit beside the others follow below."""
+    columns: dict[float | None, list[Text]] = {}
+    rows: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str, str, float | None], Answer] = {}
     for answer in answers:
-        rows.setdefault((answer.group, answer.quantity, answer.method), {})[answer.mu_star] = answer
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("", no_wrap=True)
-    for mu in mu_star:
-        table.add_column(f"mu* {mu:.2f}" if mu == round(mu or 0, 2) else f"mu* {mu:g}", no_wrap=True)
-    group = None
-    for (name, _, _), found in rows.items():
+        row = (answer.group, answer.quantity, answer.method)
+        rows.setdefault(row, f"  {_label(answer)}")
+        found[*row, answer.mu_star] = answer
+    decimals = _decimals(answers)
+    for mu in dict.fromkeys(answer.mu_star for answer in answers):
+        cells = [_cell(found.get((*row, mu)), decimals.get(_scale(*row[:2]), 0)) for row in rows]
+        columns[mu] = [Text(f"mu* {mu:g}", style="dim"), *cells]
+    label = max(map(len, rows.values())) + 2
+    width = max(cell.cell_len for cells in columns.values() for cell in cells) + 2
+    beside = max(1, (WIDTH - label + 2) // width)
+    shown = list(columns.values())
+    lines = []
+    for start in range(0, len(shown), beside):
+        lines += _block(rows, shown[start : start + beside], label, width)
+    return lines
+
+
+def _block(
+    rows: Mapping[tuple[str, str, str], str], columns: Sequence[Sequence[Text]], label: int, width: int
+) -> list[Text]:
+    """Lines of some columns, each group of rows under its title."""
+    lines, group = [_line("", [cells[0] for cells in columns], label, width)], None
+    for number, ((name, *_), text) in enumerate(rows.items(), start=1):
         if name != group:
-            table.add_row(Text(TITLES[name], style="dim"))
+            lines.append(Text(TITLES[name], style="dim"))
             group = name
-        table.add_row(f"  {_label(next(iter(found.values())))}", *(_cell(found.get(mu)) for mu in mu_star))
-    return table
+        lines.append(_line(text, [cells[number] for cells in columns], label, width))
+    return lines
 
 
-def _cell(answer: Answer | None) -> Text:
+def _line(label: str, cells: Sequence[Text], label_width: int, width: int) -> Text:
+    line = Text(label.ljust(label_width))
+    for cell in cells:
+        line.append_text(cell).append(" " * (width - cell.cell_len))
+    line.rstrip()
+    return line
+
+
+def _scale(group: str, quantity: str) -> str:
+    """What has its decimals in common: a group of temperatures, or one row."""
+    return group if group in SAME_SCALE and quantity in ("tc", "tc_estimate") else f"{group} {quantity}"
+
+
+def _decimals(answers: Sequence[Answer]) -> dict[str, int]:
+    """Decimals with which the largest number of each scale has its digits."""
+    largest: dict[str, float] = {}
+    for answer in answers:
+        scale = _scale(answer.group, answer.quantity)
+        largest[scale] = max(largest.get(scale, 0.0), abs(answer.value or 0.0))
+    return {
+        scale: min(max(0, DIGITS - 1 - floor(log10(size))), MOST_DECIMALS)
+        for scale, size in largest.items()
+        if size > 0
+    }
+
+
+def _cell(answer: Answer | None, decimals: int) -> Text:
     """A number with its unit, or the word that stands for none."""
     if answer is None:
         return Text("")
-    if answer.value is None and answer.group in ("gap", "sensitivity") and answer.status in WITHOUT_TC:
+    if answer.group in ("gap", "sensitivity") and answer.status == "no_superconductivity":
         return Text("no Tc", style="dim")
     if answer.status in WORDS or answer.value is None:
         return Text(WORDS[answer.status][0], style="yellow")
-    small = answer.unit == "K" and 0 < answer.value < SMALLEST_KELVIN
-    number = f"<{SMALLEST_KELVIN:g}" if small else f"{answer.value:.5g}"
+    number = f"{answer.value:.{decimals}f}"
+    if answer.unit == "K" and 0 < answer.value < SMALLEST_KELVIN:
+        number = f"<{SMALLEST_KELVIN:g}"
+    elif abs(answer.value) < 10.0 ** (1 - decimals):
+        number = f"{answer.value:.2g}"  # at the decimals of the others it would keep one digit or none
     return Text(f"{number} {answer.unit}".rstrip(), style="bold" if answer.group == "tc" else "")
 
 
@@ -180,13 +257,14 @@ def _legend(answers: Sequence[Answer]) -> list[str]:
     for answer in answers:
         if answer.convention:
             conventions.setdefault(answer.convention, {})[NAMES[answer.method]] = None
-        if answer.note:
+        if answer.note and (answer.value is not None or answer.group not in ("gap", "sensitivity")):
             notes.setdefault(answer.note, {})[_label(answer).strip()] = None
     lines = [f"{', '.join(names)}: {text}." for text, names in conventions.items()]
-    lines += [f"{', '.join(names)}: {text}." for text, names in notes.items()]
+    lines += [f"{'; '.join(names)}: {text}." for text, names in notes.items()]
     errors = [answer.error_estimate for answer in answers if answer.error_estimate is not None]
     if errors:
-        lines.append(f"Numerical error of Tc by the Eliashberg equations: at most {max(errors):.1g} K.")
+        size = f"at most {max(errors):.1g} K, of the solver only: the spectrum is known to a few per cent at best"
+        lines.append(f"Numerical error of Tc by the Eliashberg equations: {size}.")
     used = {answer.status for answer in answers}
     return lines + [f"{word}: {meaning}." for status, (word, meaning) in WORDS.items() if status in used]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +15,14 @@ from numpy.typing import NDArray
 from hightc.analysis.parsers import epw
 from hightc.analysis.parsers.errors import IncompleteOutputError, MissingOutputError, ParseError
 from hightc.analysis.parsers.fortran import FortranFile
-from hightc.analysis.parsers.matdyn import read_a2f_dos
+from hightc.analysis.parsers.spectrum_header import UNITS_MEV
 from hightc.analysis.parsers.spectrum_table import (
     ENDS_ABOVE_ZERO,
-    UNITS_MEV,
-    Rows,
     SpectraFound,
     left_at_the_end,
     read_rows,
     read_table,
 )
-from hightc.analysis.parsers.units import RYDBERG_MEV
 
 Layout = Literal["matdyn", "epw", "epw_projected", "epw_isotropic", "elk", "table"]
 
@@ -87,7 +85,9 @@ class Alpha2FFile:
     notes: tuple[str, ...]
 
 
-def read_alpha2f(path: str | Path, *, column: int = 1, unit: str | None = None) -> Alpha2FFile:
+def read_alpha2f(
+    path: str | Path, *, column: int | None = None, unit: str | None = None, symbol: str = "a2F"
+) -> Alpha2FFile:
     """Read a spectral function, whatever wrote it.
 
     Recognised by their first line are ``a2F.dosN`` of matdyn.x (Ry), and ``prefix.a2f`` (header, a column for each
@@ -100,11 +100,14 @@ def read_alpha2f(path: str | Path, *, column: int = 1, unit: str | None = None) 
     ----------
     path : str or Path
         The file.
-    column : int
-        Which spectrum to take, counted from 1 after the frequency. The default is the first: the narrowest smearing of
-        EPW, the one that EPW itself goes on with, and the total of files that also hold the shares of modes.
+    column : int or None
+        Which spectrum to take, counted from 1 after the frequency. None takes the one that a header of plain columns
+        calls a2F, else the first: the narrowest smearing of EPW, the one that EPW itself goes on with, and the total
+        of files that also hold the shares of modes.
     unit : str or None
-        Unit of the frequencies of plain columns, a key of ``UNITS_MEV``, instead of what their header says.
+        Unit of the frequencies of plain columns, a key of ``UNITS_MEV`` in any case, instead of what their header says.
+    symbol : str
+        Name of the spectrum in notes.
 
     Returns
     -------
@@ -116,21 +119,26 @@ def read_alpha2f(path: str | Path, *, column: int = 1, unit: str | None = None) 
     ------
     ParseError
         If the file is not text, empty or cut, a number is missing or not finite, frequencies do not increase, plain
-        columns have negative ones, or there is no such column or unit. Plain columns and ``prefix.a2f_iso`` have no
-        end mark: of them, a cut that falls between two lines is noticed only if it leaves a spectrum that does not
-        end near zero, an error for ``prefix.a2f_iso`` and a note for plain columns.
+        columns have negative ones, names and columns do not fit, the spectrum is nowhere positive but somewhere
+        negative, or there is no such column or unit. Plain columns, ``ALPHA2F.OUT`` and a lone ``prefix.a2f_iso`` have
+        no end mark: a note says how far they go.
     """
     path = Path(path)
-    layout = _layout(path, _text(path))
-    file = FortranFile(path, _ADVICE[layout])
-    if unit is not None and (layout != "table" or unit not in UNITS_MEV):
+    text = _text(path)
+    layout = _layout(path, text)
+    if layout == "table" and text and not text.endswith("\n"):
+        text += "\n"
+    file = FortranFile(path, _ADVICE[layout], text)
+    known = None if unit is None else {name.lower(): name for name in UNITS_MEV}.get(unit.lower())
+    if unit is not None and (layout != "table" or known is None):
         expected = f"one of {', '.join(UNITS_MEV)}" if layout == "table" else f"no unit: {LAYOUTS[layout]} has its own"
         raise ParseError(path, None, expected, repr(unit), "leave the unit out, or give the one of the first column")
-    content = _table(file, unit) if layout == "table" else _READERS[layout](file)
-    if not 1 <= column <= content.n_columns:
+    content = _table(file, known) if layout == "table" else _READERS[layout](file)
+    chosen = content.default_column if column is None else column
+    if not 1 <= chosen <= content.n_columns:
         advice = "count the spectra of the file from 1; the shares of modes in its further columns are none"
-        raise ParseError(path, None, f"a column from 1 to {content.n_columns}", str(column), advice)
-    return _chosen(file, layout, content, column)
+        raise ParseError(path, None, f"a column from 1 to {content.n_columns}", str(chosen), advice)
+    return _chosen(file, layout, content, chosen, symbol)
 
 
 def _text(path: Path) -> str:
@@ -138,15 +146,27 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        found = "none" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
+        found = _NOT_READ.get(type(error)) or str(error.strerror).lower()
         raise MissingOutputError(path, None, "a file", found, "check the path") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise ParseError(path, None, "text", "binary data", "give the text file that the code wrote beside it")
-    return text
+    encodings = (
+        ("utf-16",) if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ("utf-8-sig", "latin-1")
+    )
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if not _CONTROL.search(text):
+            return text.replace("\r\n", "\n").replace("\r", "\n")
+    raise ParseError(path, None, "text", "binary data", "give the text file that the code wrote beside it")
+
+
+_NOT_READ: Final[dict[type[OSError], str]] = {
+    FileNotFoundError: "none",
+    IsADirectoryError: "a directory",
+    PermissionError: "one that may not be read",
+}
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
 def _layout(path: Path, text: str) -> Layout:
@@ -172,17 +192,20 @@ _FIRST_LINES: Final[dict[str, Layout]] = {
 
 
 def _matdyn(file: FortranFile) -> SpectraFound:
-    spectrum = read_a2f_dos(file.path)
-    values = np.vstack([spectrum.omega_mev / RYDBERG_MEV, spectrum.alpha2f])
-    filled = [number for number, line in enumerate(file.lines, start=1) if line.strip() and line.split()[0] != "#"]
-    return SpectraFound(Rows(values, tuple(filled[:-1])), "Ry", 1, lambda_printed=(spectrum.lambda_printed,))
+    """As ``matdyn.read_a2f_dos``, which keeps the shares of modes."""
+    rows = read_rows(file, "lambda")
+    closing = re.fullmatch(r"lambda\s*=\s*(\S+)\s+Delta\s*=\s*(\S+)", file.lines[file.position - 1].strip())
+    if closing is None or not file.at_end:
+        file.fail("'lambda = ... Delta = ...' as the last line", repr(file.lines[file.position - 1].strip()))
+    file.number(closing[2], "Delta")
+    return SpectraFound(rows, "Ry", 1, lambda_printed=(file.number(closing[1], "lambda"),))
 
 
 def _elk(file: FortranFile) -> SpectraFound:
     rows = read_rows(file)
     if len(rows.values) != 2:
         file.fail("2 columns (omega, a2F)", str(len(rows.values)))
-    return SpectraFound(rows, "Ha", 1, notes=("ALPHA2F.OUT names no unit: Elk's, Ha, is taken",))
+    return SpectraFound(rows, "Ha", 1, has_end=False, notes=("ALPHA2F.OUT names no unit: Elk's, Ha, is taken",))
 
 
 _READERS: Final[dict[Layout, Callable[[FortranFile], SpectraFound]]] = {
@@ -195,15 +218,15 @@ _READERS: Final[dict[Layout, Callable[[FortranFile], SpectraFound]]] = {
 
 
 def _table(file: FortranFile, unit: str | None) -> SpectraFound:
-    rows, found, assumed = read_table(file, unit)
-    notes = ["no unit is named above the first row: meV is assumed"] if assumed else []
-    if rows.values[0].min() < 0:
-        file.position = rows.lines[int(np.argmin(rows.values[0] >= 0))]
-        file.fail("frequencies that are not negative", f"{rows.values[0].min():g}")
-    return SpectraFound(rows, found, len(rows.values) - 1, notes=tuple(notes))
+    content = read_table(file, unit)
+    lowest = float(content.rows.values[0].min())
+    if lowest < 0:
+        file.position = content.rows.lines[int(np.argmin(content.rows.values[0] >= 0))]
+        file.fail("frequencies that are not negative", f"{lowest:g}")
+    return content
 
 
-def _chosen(file: FortranFile, layout: Layout, content: SpectraFound, column: int) -> Alpha2FFile:
+def _chosen(file: FortranFile, layout: Layout, content: SpectraFound, column: int, symbol: str) -> Alpha2FFile:
     """One column of what was found, in meV, at positive frequencies that increase."""
     omega, alpha2f = content.rows.values[0] * UNITS_MEV[content.unit], content.rows.values[column]
     falling = np.flatnonzero(np.diff(omega) <= 0)
@@ -215,6 +238,17 @@ def _chosen(file: FortranFile, layout: Layout, content: SpectraFound, column: in
     if np.sum(positive) < 2:
         file.position = content.rows.lines[-1]
         file.fail("at least 2 rows at positive frequencies", str(np.sum(positive)), IncompleteOutputError)
+    if alpha2f[positive].max() <= 0 and alpha2f[positive].min() < 0:
+        file.position = content.rows.lines[int(np.argmin(alpha2f))]
+        file.advice = "is the sign wrong, or the column?"
+        file.fail(f"{symbol} >= 0", f"nothing positive and {alpha2f[positive].min():g} at the least")
+    notes = [*content.notes, *_notes(omega, alpha2f, symbol)]
+    if content.n_columns > 1:
+        notes.append(f"column {column} of {content.n_columns} is used")
+    if not content.has_end:
+        notes.append(f"this format has no end mark: {omega.size} rows, the last at {omega[-1]:.4g} meV")
+        if (left := left_at_the_end(alpha2f)) > ENDS_ABOVE_ZERO:
+            notes[-1] += f", where {symbol} is {100 * left:.0f} % of its maximum: was the file cut?"
     return Alpha2FFile(
         layout=layout,
         omega_mev=omega[positive],
@@ -224,24 +258,19 @@ def _chosen(file: FortranFile, layout: Layout, content: SpectraFound, column: in
         unit=content.unit,
         smearing_mev=content.smearing_mev[column - 1] if content.smearing_mev else None,
         lambda_printed=content.lambda_printed[column - 1] if content.lambda_printed else None,
-        notes=(*content.notes, *_notes(layout, omega, alpha2f, column, content.n_columns)),
+        notes=tuple(notes),
     )
 
 
-def _notes(
-    layout: Layout, omega_mev: NDArray[np.float64], alpha2f: NDArray[np.float64], column: int, n_columns: int
-) -> list[str]:
+def _notes(omega_mev: NDArray[np.float64], alpha2f: NDArray[np.float64], symbol: str) -> list[str]:
+    """What is left out of a spectrum or stands at frequencies that no phonon has."""
     notes = []
-    if n_columns > 1:
-        notes.append(f"column {column} of {n_columns} is used")
     if omega_mev[0] < -ROUNDING * omega_mev[-1]:
         notes.append(
             f"{int(np.sum(omega_mev < 0))} rows at negative frequencies, down to {omega_mev[0]:.3g} meV, are left out: "
             "imaginary modes, so the structure may be unstable"
         )
-    left = left_at_the_end(alpha2f)
-    if layout in ("table", "elk") and left > ENDS_ABOVE_ZERO:
-        notes.append(
-            f"a2F in the last row, at {omega_mev[-1]:.4g} meV, is {100 * left:.0f} % of its maximum: was the file cut?"
-        )
+    at_zero = alpha2f[omega_mev == 0]
+    if at_zero.any():
+        notes.append(f"{symbol} = {at_zero[0]:.3g} at zero frequency is left out: it should vanish there")
     return notes

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Final
 
-from hightc.analysis.parsers.errors import IncompleteOutputError
+from hightc.analysis.parsers.errors import IncompleteOutputError, ParseError
 from hightc.analysis.parsers.fortran import FortranFile
-from hightc.analysis.parsers.spectrum_table import ENDS_ABOVE_ZERO, SpectraFound, left_at_the_end, read_rows
+from hightc.analysis.parsers.spectrum_table import (
+    ENDS_ABOVE_ZERO,
+    Rows,
+    SpectraFound,
+    left_at_the_end,
+    read_rows,
+)
+
+ROUNDED_MEV: Final = 1e-6
+"""Difference between two frequencies that EPW prints with seven decimals and means to be equal."""
 
 
 def read_smearings(file: FortranFile) -> SpectraFound:
@@ -42,7 +53,7 @@ def read_smearings(file: FortranFile) -> SpectraFound:
     file.number(closing[1], "summed coupling")
     if not file.at_end:
         file.fail("the end after 'Summed el-ph coupling'", "more lines")
-    return SpectraFound(rows, "meV", number, smearings, couplings)
+    return SpectraFound(rows, "meV", number, smearing_mev=smearings, lambda_printed=couplings)
 
 
 def _closing_row(file: FortranFile, number: int, expected: str) -> tuple[float, ...]:
@@ -72,7 +83,7 @@ def read_projected(file: FortranFile) -> SpectraFound:
 
 
 def read_isotropic(file: FortranFile) -> SpectraFound:
-    """Read ``prefix.a2f_iso``, which has no end mark.
+    """Read ``prefix.a2f_iso``, which has no end mark but the rows of ``prefix.a2f`` beside it.
 
     Parameters
     ----------
@@ -82,7 +93,7 @@ def read_isotropic(file: FortranFile) -> SpectraFound:
     Raises
     ------
     ParseError
-        If a row is cut, or a2F does not vanish in the last one.
+        If a row is cut, a2F does not vanish in the last one, or ``prefix.a2f`` goes on to other frequencies.
     """
     file.read_line("the header")
     rows = read_rows(file)
@@ -92,4 +103,26 @@ def read_isotropic(file: FortranFile) -> SpectraFound:
         # EPW's frequencies go a tenth beyond the highest phonon
         expected = "a2F to vanish in the last rows"
         file.fail(expected, f"{100 * left:.0f} % of its maximum", IncompleteOutputError)
-    return SpectraFound(rows, "meV", 1)
+    return SpectraFound(rows, "meV", 1, has_end=_ends_with_sibling(file, rows))
+
+
+def _ends_with_sibling(file: FortranFile, rows: Rows) -> bool:
+    """Whether ``prefix.a2f`` of the same run ends at the same frequency; an error if it goes on in the same steps."""
+    sibling = file.path.with_name(file.path.name.removesuffix("_iso"))
+    highest = _last_frequency(sibling) if sibling != file.path else None
+    if highest is None:
+        return False
+    last = float(rows.values[0, -1])
+    steps = highest * rows.values.shape[1] / last
+    if steps > rows.values.shape[1] + 0.5 and abs(steps - round(steps)) < steps * ROUNDED_MEV / last:
+        expected = f"frequencies up to {highest:g} meV, as in {sibling.name}"
+        file.fail(expected, f"the last at {last:g} meV", IncompleteOutputError)
+    return abs(highest - last) < ROUNDED_MEV
+
+
+def _last_frequency(path: Path) -> float | None:
+    """Last frequency in meV of a whole ``prefix.a2f``; None if there is none."""
+    try:
+        return float(read_smearings(FortranFile(path, "")).rows.values[0, -1])
+    except (ParseError, OSError):
+        return None

@@ -59,6 +59,8 @@ class FortranFile:
         The file.
     advice : str
         The next step to print in each error, for example ``"the run was cut; rerun matdyn.x"``.
+    text : str or None
+        Its content where that has been read already.
 
     Raises
     ------
@@ -68,11 +70,11 @@ class FortranFile:
         If it is empty or its last record has no newline: Fortran ends every record with one.
     """
 
-    def __init__(self, path: str | Path, advice: str) -> None:
+    def __init__(self, path: str | Path, advice: str, text: str | None = None) -> None:
         self.path = Path(path)
         self.advice = advice
         try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
+            text = self.path.read_text(encoding="utf-8", errors="replace") if text is None else text
         except FileNotFoundError:
             raise MissingOutputError(self.path, None, "a file", "none", advice) from None
         self.lines = text.split("\n")

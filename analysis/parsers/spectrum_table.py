@@ -4,46 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hightc.analysis.parsers.fortran import FortranFile
-from hightc.analysis.parsers.units import HARTREE_EV, KELVIN_MEV, PER_CM_MEV, RYDBERG_MEV, THZ_MEV
-
-UNITS_MEV: Final = MappingProxyType(
-    {
-        "meV": 1.0,
-        "eV": 1e3,
-        "THz": THZ_MEV,
-        "cm-1": PER_CM_MEV,
-        "Ry": RYDBERG_MEV,
-        "Ha": HARTREE_EV * 1e3,
-        "K": KELVIN_MEV,
-    }
+from hightc.analysis.parsers.spectrum_header import (
+    HeaderLine,
+    alpha2f_column,
+    column_names,
+    frequency_unit,
+    split_fields,
 )
-"""What one of each unit of frequency is in meV; a THz is h times 1e12 cycles a second, as phonon codes print it."""
 
 ENDS_ABOVE_ZERO: Final = 0.01
 """Share of its maximum that a spectrum may have left in the last row before a cut is suspected."""
 
-# A unit stands alone or after an underscore (omega_mev), and not under a stroke (states/eV, 1/THz). The letter K is too
-# common to be found outside brackets.
-_PATTERNS: Final = {
-    "meV": r"(?<![a-z/])mev(?![a-z])",
-    "eV": r"(?<![a-z/])ev(?![a-z])",
-    "THz": r"(?<![a-z/])thz(?![a-z])",
-    "cm-1": r"(?<![a-z])cm(?:\^?[{(]?\s?-\s?1|⁻¹|1(?!\d))|(?<![\w/])1/cm(?![a-z])",
-    "Ry": r"(?<![a-z/])ry(?:dbergs?)?(?![a-z])",
-    "Ha": r"(?<![a-z/])ha(?:rtrees?)?(?![a-z])",
-    "K": r"[\[(]k[\])]|(?<![a-z/])kelvin(?![a-z])",
-}
 _COMMENT: Final = re.compile(r"#|%|!|@|&|//")
 _NUMERIC: Final = re.compile(r"[-+]?[.\d*]|[-+]?(?:nan|inf)", re.IGNORECASE)
-_BRACKETS: Final = re.compile(r"[\[(]\s*([^\])]*[A-Za-z][^\])]*)[\])]")
-_LONE_BRACKETS: Final = re.compile(rf"(?:^|(?<=\s)|(?=\[)){_BRACKETS.pattern}")  # not the argument of a2F(omega)
+_DECIMAL_COMMA: Final = re.compile(r"[-+]?\d*,\d+(?:[eEdD][-+]?\d+)?")
+_NUMBER_LIKE: Final = re.compile(r"[-+]?[\d.]+(?:[eEdD][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,11 +52,15 @@ class SpectraFound:
     rows : Rows
         Frequencies as they stand, and the values of each column.
     unit : str
-        Unit of the frequencies, a key of :data:`UNITS_MEV`.
+        Unit of the frequencies, a key of ``UNITS_MEV``.
     n_columns : int
         How many of the columns after the frequency are spectra.
+    default_column : int
+        Which of them to take unless another is asked for, from 1.
     smearing_mev, lambda_printed : tuple of float
         Phonon smearing and coupling of each spectrum; empty where the file does not say.
+    has_end : bool
+        Whether the file shows that nothing is missing at its end.
     notes : tuple of str
         What was assumed, for the reader.
     """
@@ -83,30 +68,11 @@ class SpectraFound:
     rows: Rows
     unit: str
     n_columns: int
+    default_column: int = 1
     smearing_mev: tuple[float, ...] = ()
     lambda_printed: tuple[float, ...] = ()
+    has_end: bool = True
     notes: tuple[str, ...] = ()
-
-
-def units_in(text: str) -> list[str]:
-    """Find the units of frequency that a text names.
-
-    Parameters
-    ----------
-    text : str
-        A header.
-
-    Returns
-    -------
-    list of str
-        Keys of :data:`UNITS_MEV`, each once.
-
-    Examples
-    --------
-    >>> units_in("omega [THz], DOS [states/eV]")
-    ['THz']
-    """
-    return [unit for unit, pattern in _PATTERNS.items() if re.search(pattern, text, re.IGNORECASE)]
 
 
 def left_at_the_end(alpha2f: NDArray[np.float64]) -> float:
@@ -143,6 +109,8 @@ def read_rows(file: FortranFile, stop: str | None = None) -> Rows:
         if stop is not None and text.startswith(stop):
             break
         fields = _fields(text)
+        if len(text.split()) > 1 and "," in text and all(map(_is_number, text.split())) and _delimiter(text) == ",":
+            file.fail("points as decimal marks between blanks", f"a decimal comma, {text!r}")
         if fields:
             rows.append(file.numbers(fields, len(rows[0]) if rows else len(fields), "a frequency and its values"))
             lines.append(file.position)
@@ -153,71 +121,77 @@ def read_rows(file: FortranFile, stop: str | None = None) -> Rows:
     return Rows(np.array(rows).T, tuple(lines))
 
 
-def read_table(file: FortranFile, unit: str | None) -> tuple[Rows, str, bool]:
+def read_table(file: FortranFile, unit: str | None) -> SpectraFound:
     """Read a header, if there is one, and the rows after it.
 
     Parameters
     ----------
     file : FortranFile
         The file. A line is a comment if it begins with ``#``, ``%``, ``!``, ``@``, ``&`` or ``//``; columns are parted
-        by semicolons, commas or blanks.
+        by semicolons, commas or blanks. A decimal comma is read where semicolons or tabs part the columns.
     unit : str or None
-        Unit of the first column, a key of :data:`UNITS_MEV`; None to take it from the header.
+        Unit of the first column, a key of ``UNITS_MEV``; None to take it from the header.
 
     Returns
     -------
-    tuple
-        The rows as they stand, the unit, and whether it is assumed because nothing names one.
+    SpectraFound
+        The rows as they stand, and the first column that is called a2F as the default; in meV, with a note, if
+        nothing names a unit.
 
     Raises
     ------
     ParseError
-        As :func:`read_rows`, or if the header names no known unit for the first column, or several.
+        As :func:`read_rows`, :func:`column_names` and :func:`frequency_unit`, or for decimal commas between commas or
+        blanks.
     """
-    header: list[str] = []
+    header: list[HeaderLine] = []
     start = file.position
     for line in file.lines[start:]:
-        text = line.strip().lstrip("\ufeff")
+        text = line.strip()
         if text and not _COMMENT.match(text) and _NUMERIC.match(text.strip("\"'")):
             break
-        header.append(_COMMENT.sub("", text, count=1).strip() if _COMMENT.match(text) else text)
+        header.append(HeaderLine(_COMMENT.sub("", text, count=1).strip(), bool(_COMMENT.match(text))))
     file.position = start + len(header)
-    if start == 0 and not header:
-        file.lines[0] = file.lines[0].lstrip("\ufeff")
     if file.at_end:
         file.fail("rows of numbers", f"{len(header)} lines without any" if header else "none")
     rows = read_rows(file)
-    if unit is not None:
-        return rows, unit, False
+    row = file.lines[rows.lines[0] - 1]
+    _require_no_decimal_comma(file, rows)
     file.position = max(rows.lines[0] - 1, 1)
-    found = _header_unit(file, [line for line in header if line], file.lines[rows.lines[0] - 1], len(rows.values))
-    return rows, found or "meV", found is None
+    filled = [line for line in header if line.text]
+    names = column_names(file, filled, _delimiter(row), len(rows.values))
+    found = unit or frequency_unit(file, filled, names)
+    notes = () if found else ("no unit is named above the first row: meV is assumed",)
+    return SpectraFound(
+        rows, found or "meV", len(rows.values) - 1, alpha2f_column(names) or 1, has_end=False, notes=notes
+    )
 
 
-def _header_unit(file: FortranFile, header: list[str], row: str, n_columns: int) -> str | None:
-    """Unit of the first column: from its name where every column has one, else from the whole header."""
-    names = _split(header[-1], _delimiter(row)) if header else []
-    first = names[0] if len(names) == n_columns else ""
-    text = " ".join(header)
-    found = units_in(first) or units_in(text)
-    choice = ", ".join(UNITS_MEV)
-    unknown = _BRACKETS.search(first) or _LONE_BRACKETS.search(text)
-    if unknown and not units_in(first) and (not found or _BRACKETS.search(first)):
-        file.fail(f"a unit of frequency among {choice}", repr(unknown[1]))
-    if len(found) > 1:
-        file.fail(f"one unit of frequency among {choice} in the header", " and ".join(found))
-    return found[0] if found else None
+def _require_no_decimal_comma(file: FortranFile, rows: Rows) -> None:
+    """Fail where every second field of rows parted by commas is the rest of a number: 1,5,0,0056."""
+    texts = [file.lines[number - 1] for number in rows.lines]
+    parted = _delimiter(texts[0]) == "," and len(rows.values) % 2 == 0 and not any("." in text for text in texts)
+    if parted and any(re.search(r",0\d", text) for text in texts):
+        file.fail("points as decimal marks between commas", f"a decimal comma, {texts[-1].strip()!r}")
 
 
 def _fields(text: str) -> list[str]:
     """Split one row; empty fields are kept where a delimiter other than a blank is used."""
     text = "" if _COMMENT.match(text) else text.partition("#")[0].strip()
-    return _split(text, _delimiter(text)) if text else []
+    if not text:
+        return []
+    delimiter = _delimiter(text)
+    fields = split_fields(text, delimiter)
+    return [field.replace(",", ".") for field in fields] if delimiter in (";", "\t") else fields
 
 
 def _delimiter(text: str) -> str | None:
+    """What parts the fields of a row: a semicolon, a tab between decimal commas, a comma, or blanks (None)."""
+    for mark in (";", "\t"):
+        if mark in text and all(map(_is_number, split_fields(text, mark))):
+            return mark
     return next((mark for mark in ";," if mark in text), None)
 
 
-def _split(text: str, delimiter: str | None) -> list[str]:
-    return [field.strip(" \t\"'") for field in text.split(delimiter)]
+def _is_number(text: str) -> bool:
+    return bool(_DECIMAL_COMMA.fullmatch(text) or _NUMBER_LIKE.fullmatch(text))

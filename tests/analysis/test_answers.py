@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -64,6 +65,22 @@ def test_tc_of_each_method_is_that_of_its_function(lead):
     assert found["eliashberg"].value == critical_temperature(lead, 0.13, reference=20.0).tc_kelvin
 
 
+def test_formula_below_the_coupling_it_was_fitted_to_says_so(lead):
+    assert not any(answer.note for answer in tc_answers(lead, 0.1, "omega_2"))
+    found = {answer.method: answer for answer in tc_answers(peak(0.1), 0.2, "omega_2")}
+    assert found["eliashberg"].value == 0.0 < found["xie_2019"].value
+    assert "below 0.69" in found["xie_2019"].note
+    assert not found["mcmillan"].note
+
+
+def test_tc_below_the_range_comes_with_the_limit():
+    weak = peak(0.02)
+    found = {answer.method: answer for answer in tc_answers(weak, 0.0, "omega_2")}["eliashberg"]
+    assert (found.status, found.value) == ("below_range", None)
+    # w_max/20000
+    assert found.note.startswith(f"below {weak.omega_max_mev / 20000 / 0.08617333:.3g} K")
+
+
 def test_convention_names_the_frequency_of_mu_star():
     assert convention_text("omega_2", 5.0).startswith("mu* belongs to omega_2 = 5 meV:")
     assert convention_text(7.5, 7.5).startswith("mu* belongs to the frequency given = 7.5 meV:")
@@ -97,6 +114,20 @@ def test_gap_that_no_grid_resolves_is_no_number(lead, monkeypatch):
     assert eliashberg_curves(lead, 0.1, "omega_2").real_axis is None
 
 
+def test_weak_coupling_is_a_reason_and_no_number():
+    weak = peak(0.15)
+    answers = {answer.quantity: answer for answer in gap_answers(weak, 0.0, "omega_2")}
+    tc = critical_temperature(weak, 0.0).tc_kelvin
+    assert 0 < KELVIN_MEV * tc < weak.omega_max_mev / 2000
+    # BCS; its corrections are 12.5 (Tc/w)^2 ln(w/2Tc), below 1e-4, and half a step of i pi T along the axis
+    assert answers["delta_0"].value == pytest.approx(1.764 * KELVIN_MEV * tc, rel=1e-3)
+    for name in ("gap_edge", "gap_ratio", "specific_heat_jump", "field_ratio"):
+        assert (answers[name].value, answers[name].status) == (None, "weak_coupling")
+    curves = eliashberg_curves(weak, 0.0, "omega_2")
+    assert curves.real_axis is None
+    assert curves.gap_mev is not None
+
+
 def test_edge_of_a_small_gap_does_not_depend_on_the_line_it_was_continued_on(monkeypatch):
     fine = eliashberg_curves(peak(0.5), 0.1, "omega_2").real_axis
     monkeypatch.setattr("hightc.analysis.eliashberg_curves.LARGEST_RATIO", 1.0)
@@ -115,6 +146,14 @@ def test_sensitivity_is_that_of_the_engine_and_peaks_where_its_derivative_does(l
     assert np.argmax(engine.dtc_dalpha2f) == 1
     assert found["dtc_dalpha2f_highest"] == pytest.approx(engine.dtc_dalpha2f[1])
     assert 7 < found["dtc_dalpha2f_peak_over_tc"] < 9  # as its docstring has it
+
+
+def test_derivative_that_only_rises_has_no_maximum(lead, monkeypatch):
+    monkeypatch.setattr("hightc.analysis.further_answers.PEAK_RANGE", (2e-4, 0.1))
+    found = {answer.quantity: answer for answer in sensitivity_answers(lead, 0.1, "omega_2")}
+    for name in ("dtc_dalpha2f_peak", "dtc_dalpha2f_peak_over_tc", "dtc_dalpha2f_highest"):
+        assert (found[name].value, found[name].status) == (None, "no_maximum")
+    assert found["isotope_coefficient"].status == "found"
 
 
 def test_paramagnons_lower_tc_and_every_rule_says_how_it_was_made(lead):
@@ -137,6 +176,7 @@ def test_paramagnons_without_coupling_change_nothing_and_have_no_frequency(lead)
     }
     assert (found["omega_sf", "integral"].value, found["omega_sf", "integral"].status) == (None, "no_coupling")
     assert found["tc", "exact"].value == critical_temperature(lead, 0.1).tc_kelvin
+    assert not any(re.search(r"\bnan\b", answer.note) for answer in found.values())
 
 
 def test_other_programs_answer_as_their_modules_do(lead):
@@ -146,6 +186,17 @@ def test_other_programs_answer_as_their_modules_do(lead):
     assert (found["tc", "epw"].value, found["tc", "elk"].value) == (epw.tc_kelvin, elk.tc_kelvin)
     assert found["tc_estimate", "elk"].value == elk.formula_tc_kelvin
     assert found["tc", "epw"].note == ""
+
+
+def test_cutoffs_of_epw_far_above_and_below_the_phonons_are_called_so(lead):
+    far, near = (
+        next(answer for answer in compatible_answers(lead, 0.1, wscut) if answer.method == "epw")
+        for wscut in (50, 1e-4)
+    )
+    assert (far.value, far.status) == (None, "too_many_frequencies")
+    assert "more than 10000 frequencies; lower wscut, 50 eV" in far.note
+    assert near.value > 0
+    assert near.note == "wscut = 0.0001 eV lies below the highest phonon"
 
 
 def test_cutoff_of_epw_is_ten_times_the_highest_frequency_unless_given(lead):
@@ -179,7 +230,7 @@ def test_without_tc_there_is_no_number_anywhere_but_0_k(spectrum, mu_star, statu
             assert (answer.value, answer.status) == (None, status)
         if answer.quantity == "tc" and answer.status == "no_superconductivity":
             assert answer.value == 0.0
-        if answer.quantity == "tc" and answer.status == "below_range":
+        if answer.quantity == "tc" and answer.status in ("below_range", "too_many_frequencies"):
             assert answer.value is None
     curves = eliashberg_curves(spectrum, mu_star, "omega_2")
     assert curves.gap_mev is curves.temperature_kelvin is curves.real_axis is None
@@ -244,3 +295,10 @@ def test_notes_compare_lambda_and_tell_what_was_clipped(lead):
     assert note.startswith("negative a2F was set to zero, which adds ")
     zero = Alpha2F(lead.omega_mev, 0 * lead.alpha2f)
     assert spectrum_notes(file_of(lead), zero) == ["a2F is zero everywhere: nothing couples"]
+
+
+def test_implausible_spectra_are_noted(lead):
+    (note,) = spectrum_notes(file_of(lead), Alpha2F(lead.omega_mev, 20 * lead.alpha2f))
+    assert note.startswith("lambda = 24.6 is implausible")
+    (note,) = spectrum_notes(file_of(lead), Alpha2F(1e3 * lead.omega_mev, lead.alpha2f))
+    assert note == "1.023e+04 meV is above every phonon: is the unit right?"

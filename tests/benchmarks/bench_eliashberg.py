@@ -37,7 +37,7 @@ from hightc.eliashberg import (
 from hightc.eliashberg.compatibility import elk_critical_temperature, epw_critical_temperature
 from hightc.eliashberg.constants import KB_MEV_PER_K
 from hightc.eliashberg.gap import GapStatus, solve_gap
-from hightc.eliashberg.gaps import solve_gaps
+from hightc.eliashberg.gap_batch import solve_gaps
 
 BATCH = 4000
 REPETITIONS = 3

@@ -227,8 +227,20 @@ def test_weak_coupling_is_below_the_range_or_without_superconductivity(solve):
     omega, alpha2f = peaks()
     below = solve(omega, 0.07 * alpha2f, 0.0)
     assert (below.status, below.tc_kelvin, below.n_matsubara) == (TcStatus.BELOW_RANGE, None, None)
+    assert below.lowest_kelvin > 0
     never = solve(omega, 0.2 * alpha2f, 0.8)
     assert (never.status, never.tc_kelvin, never.bracket_kelvin) == (TcStatus.NO_SUPERCONDUCTIVITY, 0.0, None)
+
+
+def test_cutoff_far_above_the_phonons_says_below_which_temperature_tc_lies():
+    omega, alpha2f = peaks()
+    near = epw_critical_temperature(omega, alpha2f, 0.1, wscut_ev=0.2)
+    far = epw_critical_temperature(omega, alpha2f, 0.1, wscut_ev=1000.0)
+    assert near.lowest_kelvin is None
+    assert far.status is TcStatus.BELOW_RANGE
+    # N = 10000 at wscut/(pi kB T) = 2e4 + 1
+    assert far.lowest_kelvin == pytest.approx(1e6 / (np.pi * 20001 * 0.0861733), rel=1e-6)
+    assert far.lowest_kelvin > near.tc_kelvin
 
 
 def test_without_coupling_epw_has_no_superconductivity_and_elk_no_cutoff():

@@ -11,7 +11,7 @@ from hightc.eliashberg.constants import KB_MEV_PER_K
 from hightc.eliashberg.continuation import RESIDUAL_TOLERANCE, TRUST, continue_by_pade, continue_gap
 from hightc.eliashberg.gap import solve_gap
 from hightc.eliashberg.pade import ThieleFraction
-from hightc.eliashberg.real_axis import BosonGrid, matsubara_sums
+from hightc.eliashberg.real_axis_equation import CONSISTENCY, BosonGrid, matsubara_sums
 from hightc.eliashberg.real_axis_gap import ContinuationStatus
 
 OMEGA = np.linspace(0.1, 30, 300)
@@ -204,6 +204,26 @@ def test_boson_grid_keeps_the_integrals():
         for weight, occupation, tolerance in zip((grid.weight, grid.occupied), occupations, tolerances, strict=True):
             expected = np.sum(strength * occupation / (modes.omega_mev**2 + 25))
             assert np.sum(weight / (z**2 + 25)) == pytest.approx(expected, rel=tolerance)
+
+
+@pytest.mark.parametrize("omega", [np.linspace(30 / n, 30, n) for n in (2, 5, 10, 20)] + [[*range(1, 31), 100, 1000]])
+def test_a_coarse_spectrum_is_continued_as_the_modes_whose_gap_it_is(omega):
+    shape = np.exp(-(((np.array(omega) - 15) / 6) ** 2)) * (np.array(omega) <= 30)
+    spectrum = Alpha2F(omega, 1.5 * shape / Alpha2F(omega, shape).lam)
+    _, solution = at(spectrum, 0.1, 0.2)
+    edge, expected = (continue_gap(form, solution).gap_edge_mev for form in (spectrum, spectrum.modes))
+    # d ln edge/d ln lambda and d ln w2 are of order 1.
+    assert edge == pytest.approx(expected, rel=3 * CONSISTENCY)
+
+
+def test_results_share_no_memory_and_are_read_only():
+    _, solution = at(einstein(1.0), 0.0, 0.5)
+    omega = np.linspace(0, 2, 50)
+    for real in (continue_by_pade(solution, omega), continue_gap(einstein(1.0), solution)):
+        for values in (real.omega_mev, real.gap_mev, real.renormalisation, real.density_of_states):
+            assert not values.flags.writeable
+    omega[0] = 0.01
+    assert continue_by_pade(solution, [0.0, 1.0]).omega_mev[0] == 0
 
 
 def test_thiele_fraction_is_exact_for_a_rational_function():

@@ -213,6 +213,29 @@ def test_options_outside_their_domain_are_refused():
         normal_state(PHONONS, DensityOfStates(ENERGY, PEAK), 0.0)
 
 
+@pytest.mark.parametrize(
+    ("energy", "dos", "tail"),
+    [
+        ([-5.0, 1e4], [1.0, 1.0], "zero"),
+        ([-1e3, -5.0, 0.0, 5.0, 1e3], [10.0, 10.0, 1.0, 10.0, 10.0], "constant"),
+        ([-1e3, -5.0, 0.0, 5.0, 1e3], [10.0, 10.0, 1.0, 10.0, 10.0], "zero"),
+    ],
+)
+def test_steep_densities_of_states_settle(energy, dos, tail):
+    modes = CoupledModes([10.0], [1.5])
+    temperature = tc_kelvin(energy, dos, 0.1, modes, tail=tail)
+    state = normal_state(modes, DensityOfStates(np.array(energy), np.array(dos), tail), temperature)
+    # A plain iteration has not settled after 500.
+    assert state.iterations < 250
+    assert state.residual <= MODULE.TOLERANCE
+    assert (state.renormalisation > 1).all()
+
+
+@pytest.mark.parametrize("tiny", [5e-324, np.float64(1e-310)])
+def test_a_mu_star_whose_inverse_is_no_number_is_none(tiny):
+    assert tc_kelvin([-1.0, 1.0], [1.0, 1.0], tiny) == pytest.approx(tc_kelvin([-1.0, 1.0], [1.0, 1.0], 0.0), rel=1e-9)
+
+
 def test_a_normal_state_that_does_not_settle_is_an_error(monkeypatch):
     monkeypatch.setattr(MODULE, "MOST_ITERATIONS", 2)
     with pytest.raises(ConvergenceError, match=r"expected a change below 1e-10, found .* after 2 iterations"):

@@ -43,12 +43,19 @@ def test_kernel_starts_at_lambda_and_falls_with_the_mean_square_frequency():
     assert kernel[-1] == pytest.approx(tail, rel=1e-7)  # next term (w_max / 2 pi T k)^2 = 2.5e-8
 
 
-def test_convolution_is_the_double_sum():
+def test_convolution_is_the_double_sum_of_either_parity():
     n = 37
-    kernel, x = phonon_kernel(MODES, TEMPERATURE, 2 * n), np.random.default_rng(1).normal(size=n)
+    kernel = phonon_kernel(MODES, TEMPERATURE, 2 * n)
+    even, odd = np.random.default_rng(1).normal(size=(2, n))
     index = np.arange(n)
-    dense = kernel[abs(index[:, None] - index)] + kernel[index[:, None] + index + 1]
-    np.testing.assert_allclose(SymmetricConvolution(kernel, n)(x), dense @ x, atol=1e-13 * n)
+    near, far = kernel[abs(index[:, None] - index)], kernel[index[:, None] + index + 1]
+    convolution, first = SymmetricConvolution(kernel, n), SymmetricConvolution(kernel, n, rows=5)
+    close = {"rtol": 0, "atol": 1e-13 * n}
+    np.testing.assert_allclose(convolution(even), (near + far) @ even, **close)
+    np.testing.assert_allclose(convolution.odd(odd), (near - far) @ odd, **close)
+    np.testing.assert_allclose(convolution.both(even, odd), [(near + far) @ even, (near - far) @ odd], **close)
+    np.testing.assert_allclose(first(even), convolution(even)[:5], **close)
+    np.testing.assert_allclose(first.odd(odd), convolution.odd(odd)[:5], **close)
 
 
 def exact_row(n, a):

@@ -225,6 +225,21 @@ def test_frequencies_that_are_none_are_refused(omega):
         sensitivity(TWO_MODES, 0.1, omega_mev=omega)
 
 
+@pytest.mark.parametrize("tiny", [5e-324, np.float64(1e-310)])
+def test_a_mu_star_whose_inverse_is_no_number_is_none(tiny):
+    one, other = sensitivity(TWO_MODES, tiny), sensitivity(TWO_MODES, 0.0)
+    assert one.dtc_dmu_star == pytest.approx(other.dtc_dmu_star, rel=1e-7)
+    np.testing.assert_allclose(one.dtc_dlam, other.dtc_dlam, rtol=1e-7)
+
+
+def test_results_are_read_only():
+    omega = np.array([5.0, 6.0])
+    answer = sensitivity(TWO_MODES, 0.1, omega_mev=omega)
+    for values in (answer.omega_mev, answer.dtc_dalpha2f, answer.dtc_dlam, answer.isotope_per_mode):
+        assert not values.flags.writeable
+    assert omega.flags.writeable
+
+
 def test_a_negative_mu_star_is_refused():
     with pytest.raises(ParameterError, match="mu_star"):
         sensitivity(TWO_MODES, -0.1)

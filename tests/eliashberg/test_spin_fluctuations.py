@@ -103,13 +103,22 @@ def test_where_the_constant_gap_begins_does_not_matter(omega_sf, monkeypatch):
 
 def test_a_constant_gap_from_zero_energy_would_have_a_pole(monkeypatch):
     # lambda_sf ln^2(w_sf/T) exceeds what phonons and repulsion contribute: why the constant begins at w_sf.
-    def scale_exists():
-        operator = pair_breaking_operator(einstein(1.0, 1.5), einstein(1000.0, 1.0), 0.01, 0.1, 1.0, 100_000)
-        return operator.has_repulsion_scale
-
-    assert scale_exists()
+    case = einstein(1.0, 1.5), einstein(1000.0, 1.0), 0.01, 0.1, 1.0, 100_000
+    assert pair_breaking_operator(*case).gap_operator.coulomb_weight > 0
     monkeypatch.setattr(pair_breaking, "_first_constant", lambda *_: 0)
-    assert not scale_exists()
+    with pytest.raises(pair_breaking.NoRepulsionScaleError):
+        pair_breaking_operator(*case)
+
+
+@pytest.mark.parametrize(
+    "solve", [critical_temperature_with_spin_fluctuations, three_step_rule, daams_mitrovic_carbotte]
+)
+@pytest.mark.parametrize("tiny", [5e-324, np.float64(1e-310)])
+def test_a_mu_star_whose_inverse_is_no_number_is_none(solve, tiny):
+    phonons, fluctuations = einstein(1.0, 1.5), einstein(100.0, 0.1)
+    assert solve(phonons, fluctuations, tiny).tc_kelvin == pytest.approx(
+        solve(phonons, fluctuations, 0.0).tc_kelvin, rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("mu_star", [0.0, 0.12])

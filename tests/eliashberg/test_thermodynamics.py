@@ -20,7 +20,7 @@ from hightc.eliashberg.thermodynamics import (
 WEAK = CoupledModes([10.0], [0.25])
 STRONG = CoupledModes([4.4, 8.5], [1.0, 0.55])  # the two peaks of lead
 
-few = settings(max_examples=10, deadline=None)
+few = settings(max_examples=4, deadline=None)
 
 
 def energy(modes, temperature, mu_star):
@@ -102,6 +102,29 @@ def test_ratios_do_not_depend_on_the_unit_of_energy(omega, lam, scale):
     assert other.specific_heat_jump == pytest.approx(one.specific_heat_jump, rel=1e-4)
     assert other.field_ratio == pytest.approx(one.field_ratio, rel=1e-5)
     assert other.condensation_energy == pytest.approx(scale**2 * one.condensation_energy, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("omega", "lam"), [([10.0], [100.0]), ([0.1, 10.0], [2.0, 1.0]), ([0.001, 10.0], [0.5, 1.0]), ([10.0], [1.0])]
+)
+def test_condensation_energy_is_that_of_zero_temperature_with_slow_phonons_too(omega, lam):
+    modes = CoupledModes(omega, lam)
+    result = thermodynamics(modes, 0.1, [])
+    tc = result.critical_temperature.tc_kelvin
+    temperature = tc / 200
+    colder = result.gamma * (KB_MEV_PER_K * temperature) ** 2 / 2 - energy(modes, temperature, 0.1)
+    # Terms of T^2 and more: what is left is below a third of the change by the last halving; 1e-8 of the gaps.
+    left = result.condensation_energy_error / 2 + 1e-7 * colder
+    assert result.condensation_energy == pytest.approx(colder, abs=left)
+    assert result.condensation_energy_error < 1e-3 * colder
+
+
+def test_results_share_no_memory_and_are_read_only():
+    for modes in (WEAK, CoupledModes([10.0], [0.01])):
+        result = thermodynamics(modes, 0.0, [0.5, 0.6])
+        arrays = (result.temperature_kelvin, result.free_energy, result.critical_field, result.deviation)
+        assert not any(values.flags.writeable for values in arrays)
+        assert not any(np.shares_memory(arrays[0], values) for values in arrays[1:])
 
 
 def test_frequencies_beyond_those_kept_are_added(monkeypatch):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from hightc.makers.qe.recipe import PROTOCOL_NAMES
 
 HEAVY = ("ase", "atomate2", "bson", "fireworks", "jobflow", "numpy", "pydantic", "pymatgen", "pymongo", "rich", "scipy")
 HELP_SECONDS = 0.5
+PB = Path(__file__).parents[1] / "data" / "epw" / "pb" / "pb.a2f_iso"
 
 
 @pytest.fixture
@@ -110,17 +112,37 @@ def test_version_is_that_of_the_distribution(arguments, capsys):
     [
         (["query", "--lambda", "1"], "expected MIN:MAX such as 0.5:2, 5: or :10, found '1'"),
         (["query", "--tc", "a:b"], "expected MIN:MAX"),
-        (["query", "--kind", "guess"], "invalid choice"),
+        (["query", "--kind", "guess"], "--kind: invalid choice: 'guess'"),
+        (["tc", "x", "--mu-star", "0.1", "0.2"], "0.2: no such option or argument (for several values, repeat the"),
+        (["guess"], "invalid choice: 'guess'"),
         (["run", "c.toml", "--workers", "0"], "expected a whole number above 0, found '0'"),
         (["run"], "CAMPAIGN.toml"),
         (["pseudos"], "ACTION"),
     ],
 )
-def test_wrong_command_line_is_refused_with_2(arguments, message, capsys):
+def test_wrong_command_line_is_refused_with_2_and_one_line(arguments, message, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
     assert ended.value.code == 2
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("hightc: ")
+    assert message in said
+    command = "" if arguments == ["guess"] else f"{arguments[0]} "
+    assert said.endswith(f": see hightc {command}--help\n")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["settings"], ["--help"], ["version"], ["tc", "--help"], ["tc", str(PB)]])
+@pytest.mark.parametrize(
+    ("output", "said"), [(">/dev/full", "cannot write: no space left"), (">&-", "output is closed")]
+)
+def test_output_that_cannot_be_written_is_one_line_and_2(environment, arguments, output, said):
+    command = f"{shlex.join([sys.executable, '-m', 'hightc.launch.cli', *arguments])} {output}"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("hightc: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_expected_error_is_one_message_without_a_traceback(environment, tmp_path):

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 import re
 import subprocess
 import sys
 from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -55,14 +58,16 @@ def test_table_holds_every_method_and_mu_star_with_the_convention(capsys):
     captured = capsys.readouterr()
     assert captured.err == ""
     table = rows(captured.out)
-    assert table["mu* 0.10"] == ["mu* 0.13", "mu* 0.16"]
+    assert table["mu* 0.1"] == ["mu* 0.13", "mu* 0.16"]
     for method in ("McMillan", "Allen-Dynes", "Xie 2019", "Xie 2022", "Eliashberg"):
         assert len(table[method]) == 3
         assert all(cell.endswith(" K") for cell in table[method])
-    assert "lambda 1.23, omega_log 60 K (5.14 meV), omega_2 67 K (5.82 meV)" in captured.out
-    assert "Eliashberg: mu* belongs to omega_2 = 5.8151 meV: 1/mu*(w) = 1/mu* + ln(w_ref/w)" in captured.out
-    assert "McMillan, Allen-Dynes, Xie 2019, Xie 2022: mu* as the formula was fitted" in captured.out
-    assert "Numerical error of Tc by the Eliashberg equations: at most" in captured.out
+    text = " ".join(captured.out.split())
+    assert "lambda 1.23, omega_log 60 K (5.14 meV), omega_2 67 K (5.82 meV)" in text
+    assert "Eliashberg: mu* belongs to omega_2 = 5.8151 meV: 1/mu*(w) = 1/mu* + ln(w_ref/w)" in text
+    assert "McMillan, Allen-Dynes, Xie 2019, Xie 2022: mu* as the formula was fitted" in text
+    assert "Numerical error of Tc by the Eliashberg equations: at most" in text
+    assert "of the solver only" in text
 
 
 def test_tc_of_the_table_is_that_of_the_library(capsys):
@@ -126,7 +131,9 @@ def test_csv_has_one_number_a_line_and_notes_aside(capsys):
     assert run(DATA / "qe" / "al_bcc" / "a2F.dos5", "--format", "csv", "--mu-star", 0.1) == 0
     captured = capsys.readouterr()
     table = list(csv.DictReader(io.StringIO(captured.out)))
-    assert list(table[0]) == [field.name for field in fields(Answer)]
+    assert list(table[0])[-len(fields(Answer)) :] == [field.name for field in fields(Answer)]
+    assert {(row["layout"], row["n_frequencies"], row["frequency_unit"]) for row in table} == {("matdyn", "46", "Ry")}
+    assert all(row["file"].endswith("a2F.dos5") and row["hightc_version"] for row in table)
     assert [row["method"] for row in table if row["group"] == "tc"] == [
         "mcmillan",
         "allen_dynes",
@@ -142,6 +149,9 @@ def test_json_says_which_spectrum_of_the_file_it_is(capsys):
     _, content = answers(capsys, DATA / "epw" / "pb" / "pb.a2f", "--column", 3, "--mu-star", 0.1)
     assert (content["layout"], content["column"], content["smearing_mev"]) == ("epw", 3, 0.15)
     assert content["notes"] == ["column 3 of 10 is used"]
+    assert content["file"] == str(DATA / "epw" / "pb" / "pb.a2f")
+    assert (content["n_frequencies"], content["lowest_mev"], content["highest_mev"]) == (100, 0.1022861, 10.228606)
+    assert content["hightc_version"] == version("hightc")
 
 
 def test_no_superconductivity_is_a_word_and_no_temperature(capsys, write):
@@ -164,8 +174,11 @@ def test_temperature_below_the_range_and_mu_star_without_meaning_are_other_words
     # lambda = 2 * 0.1 * 0.1/10 = 0.002; 1/9 + ln(omega_2/omega_max) < 0 for lead
     for path, mu_star, word in ((write(WEAK), 0, "below range"), (PB, 9, "undefined")):
         assert run(path, "--mu-star", mu_star, "--gap") == 0
-        table = rows(capsys.readouterr().out)
-        assert (table["Eliashberg"], table["gap edge"]) == ([word], ["no Tc"])
+        text = capsys.readouterr().out
+        table = rows(text)
+        assert (table["Eliashberg"], table["gap edge"]) == ([word], [word])
+        # 10 meV/20000 = 5.8 mK
+        assert ("Eliashberg: below 0.0058 K, the lowest temperature searched." in text) == (word == "below range")
 
 
 def test_spectrum_of_zeros_couples_to_nothing(capsys, write):
@@ -183,12 +196,35 @@ def test_spectrum_of_zeros_couples_to_nothing(capsys, write):
 def test_word_of_a_status_never_hides_a_number():
     for status, (word, meaning) in WORDS.items():
         value = 0.0 if status == "no_superconductivity" else None
-        cell = _cell(Answer("tc", "tc", "eliashberg", 0.1, value, "K", status))
+        cell = _cell(Answer("tc", "tc", "eliashberg", 0.1, value, "K", status), 3)
         assert isinstance(cell, Text)
         assert cell.plain == word
         assert meaning
-    assert _cell(None).plain == ""
-    assert _cell(Answer("tc", "tc", "eliashberg", 0.1, 5.79509, "K")).plain == "5.7951 K"
+    assert _cell(None, 3).plain == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (5.79509, 3, "5.795 K"),
+        (0.5, 3, "0.500 K"),
+        (0.0024, 3, "0.0024 K"),
+        (120.4, 1, "120.4 K"),
+        (9e-4, 3, "<0.001 K"),
+    ],
+)
+def test_numbers_of_a_scale_have_their_decimals_unless_they_would_lose_every_digit(value, decimals, text):
+    assert _cell(Answer("tc", "tc", "eliashberg", 0.1, value, "K"), decimals).plain == text
+
+
+def test_output_fits_80_columns_with_any_number_of_mu_star(capsys, write):
+    mu_star = [option for mu in range(12) for option in ("--mu-star", 0.1 + 0.0125 * mu)]
+    path = write("# omega (meV), our own a2F\n1 0\n10 0.3\n20 0.2\n30 0\n", "a rather long name.dat")
+    assert run(path, *mu_star, "--gap", "--sensitivity", "--compare") == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) < 80
+    assert re.findall(r"mu\* (0\.\d+)", out) == [f"{mu:g}" for mu in mu_star[1::2]]
+    assert len(re.findall(r"^  McMillan ", out, re.MULTILINE)) > 1
 
 
 @pytest.mark.parametrize(("suffix", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
@@ -196,6 +232,20 @@ def test_picture_is_written_in_the_format_of_its_name(tmp_path, suffix, magic):
     path = tmp_path / f"pb.{suffix}"
     assert run(PB, "--mu-star", 0.1, "--plot", path) == 0
     assert path.read_bytes().startswith(magic)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_picture_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "pb.png"
+    path.write_bytes(b"before")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    assert run(PB, "--mu-star", 0.1, "--plot", path) == 2
+    assert "found no space left on device" in capsys.readouterr().err
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("pb.png", b"before")]
 
 
 @pytest.mark.parametrize(
@@ -222,10 +272,13 @@ def test_option_out_of_its_domain_is_refused(arguments, message, capsys):
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        (None, (), "gone.dat: expected a file, found none: check the path"),
-        ("1 0.1\n2 NaN\n", (), "a2f.dat line 2: expected a frequency and its values, found 'NaN'"),
-        (EINSTEIN_LIKE, ("--column", "2"), "a2f.dat: expected a column from 1 to 1, found 2"),
-        (EINSTEIN_LIKE, ("--unit", "kg"), "a2f.dat: expected one of meV, eV"),
+        (None, (), "{}/gone.dat: expected a file, found none: check the path"),
+        ("1 0.1\n2 NaN\n", (), "{}/a2f.dat line 2: expected a frequency and its values, found 'NaN'"),
+        (EINSTEIN_LIKE, ("--column", "2"), "{}/a2f.dat: expected a column from 1 to 1, found 2"),
+        (EINSTEIN_LIKE, ("--unit", "kg"), "{}/a2f.dat: expected one of meV, eV"),
+        (EINSTEIN_LIKE, ("--compare",), "{}/a2f.dat: --compare: expected 4 frequencies or more, as Elk does, found 3"),
+        (EINSTEIN_LIKE, ("--wscut", "1"), "--wscut: expected --compare with it"),
+        ("# meV\n1 -0.1\n2 -0.2\n", (), "{}/a2f.dat line 3: expected a2F >= 0, found nothing positive"),
         (EINSTEIN_LIKE, ("--spin-fluctuations", "gone.csv"), "gone.csv: expected a file, found none"),
         (EINSTEIN_LIKE, ("--plot", "/nowhere/at/all.png"), "/nowhere/at/all.png: expected a place to write a picture"),
     ],
@@ -235,19 +288,38 @@ def test_unusable_file_is_one_line_and_2(text, options, message, write, tmp_path
     assert run(path, "--mu-star", "0.1", *options) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith(f"hightc: {message}")
+    assert captured.err.startswith(f"hightc: {message.format(tmp_path)}")
     assert captured.err.count("\n") == 1
 
 
 def test_negative_paramagnons_are_refused(write, capsys):
     paramagnons = write("# meV\n10 0.1\n20 -0.1\n", "P.csv")
     assert run(PB, "--spin-fluctuations", paramagnons) == 2
-    assert "P.csv: expected P(w) >= 0, found -0.1" in capsys.readouterr().err
+    assert f"hightc: {paramagnons}: expected P(w) >= 0, found -0.1" in capsys.readouterr().err
 
 
 def test_notes_on_the_paramagnons_name_their_file(write, capsys):
-    _, content = answers(capsys, PB, "--mu-star", 0.1, "--spin-fluctuations", write("50 0.1\n100 0\n", "P.csv"))
-    assert content["notes"] == ["P.csv: no unit is named above the first row: meV is assumed"]
+    # a Lorentzian, whose tail is no sign of a cut
+    path = write("50 0.1\n100 0.08\n", "P.csv")
+    _, content = answers(capsys, PB, "--mu-star", 0.1, "--spin-fluctuations", path)
+    assert content["notes"] == [
+        f"{path}: no unit is named above the first row: meV is assumed",
+        f"{path}: this format has no end mark: 2 rows, the last at 100 meV, where P is 80 % of its maximum",
+    ]
+
+
+def test_cut_isotropic_file_says_how_far_it_goes(capsys, write):
+    lines = PB.read_text().splitlines(keepends=True)
+    _, content = answers(capsys, write("".join(lines[:103]), "cut.a2f"), "--mu-star", 0.1)
+    assert content["notes"] == ["this format has no end mark: 102 rows, the last at 2.087 meV"]
+
+
+def test_long_work_is_announced_on_a_terminal_only(capsys, monkeypatch):
+    assert run(PB, "--mu-star", 0.1, "--gap") == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert run(PB, "--mu-star", 0.1, "--gap") == 0
+    assert capsys.readouterr().err.startswith("hightc: solving; ")
 
 
 def test_help_teaches_by_examples_that_parse(capsys):

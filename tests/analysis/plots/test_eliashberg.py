@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 
 from hightc.analysis.eliashberg_curves import EliashbergCurves, eliashberg_curves
 from hightc.analysis.parsers.alpha2f import read_alpha2f
-from hightc.analysis.plots.eliashberg import WITHOUT_TC, plot_eliashberg
+from hightc.analysis.plots.eliashberg import TOO_WEAK, WITHOUT_TC, _number, plot_eliashberg
 from hightc.analysis.spectral_function import clipped_spectrum
 from hightc.eliashberg import Alpha2F, TcStatus
 
@@ -58,7 +57,7 @@ def test_every_axis_names_its_unit(curves: EliashbergCurves) -> None:
 def test_no_legend_covers_a_curve_of_its_panel(curves: EliashbergCurves) -> None:
     figure = plot_eliashberg(curves, "lead")
     figure.draw_without_rendering()
-    for axes, lines in ((figure.axes[0], 1), (figure.axes[1], 1), (figure.axes[2], 2)):
+    for axes, lines in ((figure.axes[0], 1), (figure.axes[1], 1), (figure.axes[2], 2), (figure.axes[3], 3)):
         box = axes.get_legend().get_window_extent()
         for line in axes.lines[:lines]:
             points = axes.transData.transform(np.column_stack([line.get_xdata(), line.get_ydata()]))
@@ -82,29 +81,52 @@ def test_range_of_the_density_follows_the_gap_where_phonons_leave_no_image(curve
     assert axes.get_xlim()[1] == pytest.approx(8 * 0.05, abs=energy[1])
 
 
-@pytest.mark.parametrize("status", ["no_superconductivity", "below_range", "invalid"])
-def test_panel_without_tc_says_so_and_shows_no_scale(curves: EliashbergCurves, status: str) -> None:
+def without_tc(curves: EliashbergCurves, status: str) -> EliashbergCurves:
     solution = replace(curves.solution, tc_kelvin=None, status=TcStatus(status))
     nothing = {"dtc_dalpha2f": None, "isotope_coefficient": None, "dtc_dmu_star": None}
-    without = replace(
-        curves,
-        sensitivity=replace(curves.sensitivity, solution=solution, **nothing),
-        temperature_kelvin=None,
-        gap_mev=None,
-        real_axis=None,
-    )
-    figure = plot_eliashberg(without, "lead")
-    assert panels(figure)[1:] == ["no $T_c$"] * 3
-    assert WITHOUT_TC[status] in figure.get_suptitle()
-    for axes in figure.axes[1:4]:
-        assert len(axes.get_yticks()) == 0
+    sensitivity = replace(curves.sensitivity, solution=solution, **nothing)
+    return replace(curves, sensitivity=sensitivity, temperature_kelvin=None, gap_mev=None, real_axis=None)
 
 
-def test_gap_that_is_not_resolved_is_told_apart_from_none(curves: EliashbergCurves) -> None:
-    assert "too small beside the phonons" in panels(plot_eliashberg(replace(curves, real_axis=None), "lead"))[3]
+@pytest.mark.parametrize("status", ["no_superconductivity", "below_range", "invalid"])
+def test_without_tc_there_is_the_spectrum_and_a_line_that_says_why(curves: EliashbergCurves, status: str) -> None:
+    figure = plot_eliashberg(without_tc(curves, status), "lead")
+    assert len(figure.axes) == 2  # a2F, and lambda on its right
+    # 9.49 meV/20000 = 5.51 mK
+    assert WITHOUT_TC[status].format(limit="0.00551") in figure.get_suptitle()
 
 
-def test_spectrum_without_coupling_is_drawn(curves: EliashbergCurves) -> None:
+def test_gap_that_is_not_resolved_is_told_apart_from_weak_coupling(curves: EliashbergCurves) -> None:
+    unresolved = replace(curves, real_axis=None)
+    assert "too small beside the phonons" in panels(plot_eliashberg(unresolved, "lead"))[3]
+    solution = replace(curves.solution, tc_kelvin=0.01)
+    weak = replace(unresolved, sensitivity=replace(curves.sensitivity, solution=solution))
+    figure = plot_eliashberg(weak, "weak")
+    assert panels(figure)[3] == TOO_WEAK
+    figure.draw_without_rendering()
+    inside, box = figure.axes[3].texts[0].get_window_extent(), figure.axes[3].get_window_extent()
+    assert box.x0 < inside.x0 < inside.x1 < box.x1
+    assert len(figure.axes[3].get_xticks()) == len(figure.axes[3].get_yticks()) == 0
+
+
+def test_maximum_far_below_the_phonons_is_seen_on_a_logarithmic_axis(curves: EliashbergCurves) -> None:
+    assert plot_eliashberg(curves, "lead").axes[2].get_xscale() == "linear"
+    omega = curves.sensitivity.omega_mev
+    low = replace(curves, sensitivity=replace(curves.sensitivity, dtc_dalpha2f=omega / (omega**2 + 0.1**2)))
+    axes = plot_eliashberg(low, "low").axes[2]
+    assert axes.get_xscale() == "log"
+    lowest, highest = axes.get_xlim()
+    assert lowest < 0.1 / 10
+    assert highest == omega[-1]
+
+
+def test_numbers_have_true_minus_signs_and_powers_of_ten() -> None:
+    assert [_number(value, 3) for value in (26.58, -26.58, 1.234e-5)] == ["26.6", "$-26.6$", r"$1.23 \times 10^{-5}$"]
+
+
+def test_spectrum_without_coupling_is_drawn_on_axes_that_mean_something(curves: EliashbergCurves) -> None:
     empty = eliashberg_curves(Alpha2F(curves.spectrum.omega_mev, 0 * curves.spectrum.alpha2f), 0.1, "omega_2")
-    make: Callable[[], Figure] = lambda: plot_eliashberg(empty, "nothing")  # noqa: E731
-    assert WITHOUT_TC["no_superconductivity"] in make().get_suptitle()
+    figure = plot_eliashberg(empty, "of $5 and nothing")
+    figure.draw_without_rendering()
+    assert WITHOUT_TC["no_superconductivity"] in figure.get_suptitle()
+    assert [axes.get_ylim() for axes in figure.axes] == [(0, 1), (0, 1)]

@@ -9,7 +9,7 @@ from hightc.eliashberg import Alpha2F, CoupledModes, NegativeSpectrumWarning, Pa
 from hightc.eliashberg.constants import KB_MEV_PER_K
 from hightc.eliashberg.critical_temperature import critical_temperatures
 from hightc.eliashberg.gap import GapStatus, solve_gap
-from hightc.eliashberg.gaps import solve_gaps
+from hightc.eliashberg.gap_batch import solve_gaps
 
 OMEGA = np.linspace(0.3, 90.0, 300)
 
@@ -102,7 +102,8 @@ def test_a_row_that_the_tables_do_not_suit_is_the_dense_solution():
     assert np.isnan(batched.gap_mev[0, ~known]).all()
 
 
-def test_a_row_too_cold_for_the_dense_solver_leaves_the_others_alone():
+def test_a_row_too_cold_for_the_dense_solver_leaves_the_others_alone(monkeypatch):
+    monkeypatch.setattr("hightc.eliashberg.gap.MOST_FREQUENCIES", 1 << 17)
     spectrum = np.exp(-0.5 * ((OMEGA - 40.0) / 4.0) ** 2)
     spectrum *= 2.0 / Alpha2F(OMEGA, spectrum).lam
     with pytest.raises(ParameterError, match="Matsubara frequencies"):
@@ -197,6 +198,31 @@ def test_rows_without_coupling_or_without_a_meaning_say_so():
     assert str(solve_gap(Alpha2F(OMEGA, SPECTRA[0]), 0.5 * TC[0], 0.5, reference=1e-3).status) == "invalid"
 
 
+def test_a_mu_star_near_its_pole_has_a_gap_below_tc():
+    # 1/mu* + ln(w_ref/w_max) = 0.3: too few Matsubara frequencies see no instability.
+    omega = np.array([0.00643954, 0.00674125, 0.00705622, 0.00716173, 0.00746656])
+    spectrum = np.array([23.82454228, 1.08836714, 2.96158632, 3.27693775, 3.28086668]) * 3.0
+    options = {"reference": 9.875768882361227e-05}
+    tc = critical_temperatures(omega, spectrum, 0.2158722854302778, **options).tc_kelvin[0]
+    solutions = solve_gaps(omega, spectrum, [0.8 * tc, 1.001 * tc], 0.2158722854302778, **options)
+    assert [str(status) for status in solutions.status] == ["found", "normal"]
+
+
+@pytest.mark.parametrize("tiny", [5e-324, np.float64(1e-310)])
+def test_a_mu_star_whose_inverse_is_no_number_is_none(tiny):
+    one, other = (solve_gaps(OMEGA, SPECTRA[0], 0.5 * TC[0], mu_star).gap_mev for mu_star in (tiny, 0.0))
+    np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+def test_results_share_no_memory_and_are_read_only():
+    temperatures = 0.5 * TC[:2].copy()
+    solutions = solve_gaps(OMEGA, SPECTRA[:2], temperatures, MU_STAR[:2])
+    arrays = [values for values in vars(solutions).values() if isinstance(values, np.ndarray)]
+    assert len(arrays) == 10
+    assert not any(values.flags.writeable for values in arrays)
+    assert not any(np.shares_memory(values, temperatures) for values in arrays)
+
+
 def test_an_empty_batch_is_an_empty_answer():
     assert solve_gaps(OMEGA, np.empty((0, OMEGA.size)), 1.0, 0.1).gap_mev.shape[0] == 0
 
@@ -220,9 +246,14 @@ def test_bad_spectra_are_named():
 @pytest.mark.parametrize(
     ("temperature", "mu_star", "reference", "message"),
     [
-        ([1.0, -1.0], 0.1, "omega_2", "temperature_kelvin[1]: expected a positive number, found -1.0"),
-        (0.0, 0.1, "omega_2", "temperature_kelvin: expected a positive number, found 0.0"),
-        (np.inf, 0.1, "omega_2", "temperature_kelvin: expected a positive number, found inf"),
+        (
+            [1.0, -1.0],
+            0.1,
+            "omega_2",
+            "temperature_kelvin[1]: expected a positive number of at most 1e+12 K, found -1.0",
+        ),
+        (0.0, 0.1, "omega_2", "temperature_kelvin: expected a positive number of at most 1e+12 K, found 0.0"),
+        (np.inf, 0.1, "omega_2", "temperature_kelvin: expected a positive number of at most 1e+12 K, found inf"),
         ("cold", 0.1, "omega_2", "temperature_kelvin: expected numbers, found 'cold'"),
         ([1.0, 2.0, 3.0], 0.1, "omega_2", "temperature_kelvin: expected a number or shape (batch,)"),
         (1.0, [0.1, -0.2], "omega_2", "mu_star[1]: expected a finite number >= 0, found -0.2"),

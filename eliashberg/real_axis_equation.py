@@ -26,9 +26,12 @@ import scipy
 from hightc.eliashberg.constants import KB_MEV_PER_K
 from hightc.eliashberg.gap import GapSolution
 from hightc.eliashberg.log_lattice import ORDER, lagrange_weights
-from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum
+from hightc.eliashberg.modes import CoupledModes, FloatArray, Spectrum, modes_of
 from hightc.eliashberg.pade import ComplexArray
 from hightc.eliashberg.spectrum import Alpha2F
+
+CONSISTENCY = 1e-4
+"""Relative change of lambda or w2 by the lines between its points up to which an `Alpha2F` is taken as linear there."""
 
 _EXACT_FREQUENCIES = 64  # Matsubara sums beyond are integrals over octaves, wrong by (1/64)^2/6 of themselves
 _NODES = 12  # Gauss points an octave
@@ -55,8 +58,12 @@ class BosonGrid:
 
     @classmethod
     def of(cls, spectrum: Spectrum, step_mev: float, temperature_mev: float) -> "BosonGrid":
-        """Put a spectrum on the grid; an `Alpha2F` is taken as piecewise linear, modes are interpolated over."""
-        modes = _fine_modes(spectrum, step_mev) if isinstance(spectrum, Alpha2F) else spectrum.modes
+        """Put a spectrum on the grid; a well resolved `Alpha2F` is piecewise linear, modes are interpolated over."""
+        modes = modes_of(spectrum).coupled()
+        if isinstance(spectrum, Alpha2F):
+            fine = _fine_modes(spectrum, step_mev)
+            changes = fine.lam / modes.lam - 1, fine.omega_2_mev / modes.omega_2_mev - 1
+            modes = fine if max(np.abs(changes)) <= CONSISTENCY else modes
         position = modes.omega_mev / step_mev
         strength = modes.lam_per_mode * modes.omega_mev / 2
         left = np.floor(position).astype(int)
