@@ -20,7 +20,7 @@ from hightc.eliashberg.coulomb import (
 from hightc.eliashberg.errors import SpectrumError
 from hightc.eliashberg.formulas import allen_dynes_correction
 from hightc.eliashberg.instability import Outcome, Problems, find_instabilities, find_instability
-from hightc.eliashberg.log_lattice import LogLattice, lattice_of
+from hightc.eliashberg.log_lattice import FRACTIONS, LogLattice, lattice_of
 from hightc.eliashberg.modes import NO_COUPLING, CoupledModes, FloatArray, Spectrum, frozen, modes_of
 from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
 from hightc.eliashberg.results import TcSolution, TcSolutions, TcStatus
@@ -258,7 +258,7 @@ def _estimate_mev(
     Slow modes pair little but lower the mean frequencies; leaving them out can only lower the true Tc. mu* is taken
     at omega_2 of the modes kept, by which the formula is unbiased. Where it has no Tc the estimate nearly vanishes.
     """
-    sums = (coupling @ lattice.upper_moments).reshape(len(coupling), 3, -1)
+    sums = (coupling @ lattice.upper_moments).reshape(len(coupling), 3, FRACTIONS.size)
     lam = np.maximum(sums[:, 0], _LEAST_ATTRACTION)
     omega_log_mev = lattice.top_mev * np.exp(sums[:, 1] / lam)
     omega_2_mev = lattice.top_mev * np.sqrt(np.maximum(sums[:, 2] / lam, _LEAST_SQUARE))
