@@ -21,7 +21,7 @@ from hightc.eliashberg.errors import ConvergenceError
 from hightc.eliashberg.formulas import Number
 from hightc.eliashberg.log_lattice import STEP
 from hightc.eliashberg.modes import FloatArray
-from hightc.eliashberg.reduced_basis import LEADING, LOWEST_TEMPERATURE, ReducedBasis, Stability
+from hightc.eliashberg.reduced_basis import LEADING, LOWEST_TEMPERATURE, ReducedBasis, Stability, Workspace
 
 IndexArray = NDArray[np.intp]
 
@@ -144,8 +144,8 @@ def find_instabilities(problems: Problems) -> Instabilities:
     solutions = _search(LEADING, problems, guess)
     solutions.evaluations += approach.evaluations
     _settle_stable(problems, np.flatnonzero(solutions.outcome == Outcome.STABLE), solutions)
-    inaccurate = (solutions.outcome == Outcome.FOUND) & ~(solutions.error <= TOLERANCE)
-    inaccurate |= problems.least_repulsion() < LEAST_REPULSION
+    trusted = (solutions.error <= TOLERANCE) & (problems.least_repulsion() >= LEAST_REPULSION)
+    inaccurate = (solutions.outcome == Outcome.FOUND) & ~trusted
     for row in np.flatnonzero((solutions.outcome < 0) | inaccurate):
         _replace(solutions, int(row), find_instability(problems.select(int(row))))
     return solutions
@@ -169,13 +169,13 @@ def _search(size: int, problems: Problems, guess: FloatArray) -> Instabilities:
     solutions, rows = _unsolved(batch), np.arange(batch)
     log_t = np.clip(guess, problems.lowest, problems.highest)
     previous = np.full((3, batch), np.nan)
-    chunk = ceil(_CHUNK / (size + 1) ** 2)
+    chunk, workspace = ceil(_CHUNK / (size + 1) ** 2), Workspace()
     for _ in range(_ROUNDS):
         order = np.argsort(log_t)
         going = np.empty(rows.size, dtype=np.bool_)
         for start in range(0, order.size, chunk):
             part = order[start : start + chunk]
-            going[part] = _step(size, problems, rows[part], (log_t, previous, part), solutions)
+            going[part] = _step((size, workspace), problems, rows[part], (log_t, previous, part), solutions)
         rows, log_t, previous = rows[going], log_t[going], previous[:, going]
         if not rows.size:
             break
@@ -183,7 +183,7 @@ def _search(size: int, problems: Problems, guess: FloatArray) -> Instabilities:
 
 
 def _step(
-    size: int,
+    means: tuple[int, Workspace],
     problems: Problems,
     rows: IndexArray,
     points: tuple[FloatArray, FloatArray, IndexArray],
@@ -191,14 +191,14 @@ def _step(
 ) -> NDArray[np.bool_]:
     """Evaluate once at increasing temperatures; note what is solved, move on what is not, and say which that is.
 
-    ``points`` are ln T and, of the point before, ln T, s and ds/d ln T, both read and overwritten at the indices that
-    come third.
+    ``means`` are the number of functions and memory to work in. ``points`` are ln T and, of the point before, ln T, s
+    and ds/d ln T, both read and overwritten at the indices that come third.
     """
-    log_t, previous, part = points
+    (size, workspace), (log_t, previous, part) = means, points
     here, basis = log_t[part], reduced_basis(size)
     centre = np.rint(here / STEP).astype(np.intp)
-    profiles = basis.profiles(problems.first, problems.coupling[rows].T, centre)
-    state = basis.evaluate(profiles, here / STEP - centre, problems.repulsion(rows, here))
+    profiles = basis.profiles(problems.first, problems.coupling[rows].T, centre, workspace)
+    state = basis.evaluate(profiles, here / STEP - centre, problems.repulsion(rows, here), workspace)
     root, error = _next_root(here, state, previous[:, part])
     lowest, highest = problems.lowest[rows], problems.highest[rows]
     found = state.definite & (error < _LAST_STEP[size]) & (np.abs(state.value) < _RESIDUAL)

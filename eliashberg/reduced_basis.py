@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from math import ceil, floor
+from math import ceil, floor, prod
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +113,20 @@ class Stability:
     sums: FloatArray
 
 
+class Workspace:
+    """Memory for the large intermediate arrays, used again and again: fresh pages cost a quarter of the time."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, FloatArray] = {}
+
+    def array(self, name: str, *shape: int) -> FloatArray:
+        """Return an uninitialised array; the next call with the same name may overwrite it."""
+        size = prod(shape)
+        if name not in self._memory or self._memory[name].size < size:
+            self._memory[name] = np.empty(size)
+        return self._memory[name][:size].reshape(shape)
+
+
 class ReducedBasis:
     """The reduced problem on the leading functions of the table.
 
@@ -149,7 +163,9 @@ class ReducedBasis:
         """Number of functions in the table."""
         return int(load_table()["combinations"].shape[0])
 
-    def profiles(self, first: int, coupling: FloatArray, centre: NDArray[np.intp]) -> FloatArray:
+    def profiles(
+        self, first: int, coupling: FloatArray, centre: NDArray[np.intp], workspace: Workspace | None = None
+    ) -> FloatArray:
         """Sum couplings over the profiles around a temperature.
 
         Parameters
@@ -160,6 +176,8 @@ class ReducedBasis:
             Couplings on the lattice in ln w, shape (size, batch).
         centre
             Lattice index of ln T, shape (batch,), sorted.
+        workspace
+            Memory to be used for the result.
 
         Returns
         -------
@@ -168,7 +186,7 @@ class ReducedBasis:
         """
         batch = centre.size
         table = self._polynomials
-        result = np.empty((table.shape[1], batch))
+        result = (workspace or Workspace()).array("profiles", table.shape[1], batch)
         edges = [0, *(np.flatnonzero(np.diff(centre)) + 1).tolist(), batch]
         for start, stop in pairwise(edges):
             row = first - int(centre[start]) - self._first
@@ -176,7 +194,9 @@ class ReducedBasis:
             np.matmul(table[row + low : row + high].T, coupling[low:high, start:stop], out=result[:, start:stop])
         return result.reshape(_COEFFICIENTS, -1, batch)
 
-    def evaluate(self, profiles: FloatArray, offset: FloatArray, repulsion: FloatArray) -> Stability:
+    def evaluate(
+        self, profiles: FloatArray, offset: FloatArray, repulsion: FloatArray, workspace: Workspace | None = None
+    ) -> Stability:
         """Solve the reduced problem at one temperature for each spectrum.
 
         Parameters
@@ -187,18 +207,24 @@ class ReducedBasis:
             (ln T)/STEP - centre, at most 1/2, shape (batch,).
         repulsion
             [1/mu* + ln(2 e^gamma w_ref/(pi T))]/2 > 0, shape (batch,); infinite for mu* = 0.
+        workspace
+            Memory for intermediate arrays.
 
         Returns
         -------
         Stability
         """
+        workspace = workspace or Workspace()
+        batch, order = offset.size, self.size + 1
         sums, derivatives = _polynomial(profiles, offset)
-        stability = np.take(-(self._forms.T @ sums), self._unpack, axis=0)
+        elements = np.matmul(-self._forms.T, sums, out=workspace.array("elements", self._upper[0].size, batch))
+        stability = workspace.array("stability", order, order, batch)
+        np.take(elements, self._unpack, axis=0, out=stability, mode="clip")
         diagonal = np.arange(1, self.size + 1)
         stability[diagonal, diagonal] += 1
         stability[0, 0] -= repulsion
-        value, gap, definite = _eliminate(stability)
-        products = gap[self._upper[0]]
+        value, gap, definite = _eliminate(stability, workspace.array("scratch", order - 1, order - 1, batch))
+        products = np.take(gap, self._upper[0], axis=0, out=elements, mode="clip")
         products *= gap[self._upper[1]]
         products *= self._multiplicity
         slope = gap[0] ** 2 / 2 - np.einsum("mb,mb->b", self._forms @ products, derivatives) / STEP
@@ -324,15 +350,14 @@ def _polynomial(coefficients: FloatArray, offset: FloatArray) -> tuple[FloatArra
     return value, derivative
 
 
-def _eliminate(matrices: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+def _eliminate(matrices: FloatArray, scratch: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Last pivot, its vector and the sign of the pivots between of symmetric matrices, shape (order, order, batch).
 
-    The first pivot, that of C, is negative. Overwrites its argument.
+    The first pivot, that of C, is negative. Overwrites its arguments.
     """
     order, batch = matrices.shape[1:]
     definite = np.ones(batch, dtype=np.bool_)
     rows = []
-    scratch = np.empty((order - 1, order - 1, batch))
     for pivot in range(order - 1):
         row = matrices[pivot, pivot + 1 :]
         if pivot:

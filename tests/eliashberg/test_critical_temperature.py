@@ -173,9 +173,10 @@ def test_batch_and_single_solutions_are_one(rows, mu_star):
 @few
 @given(spectra, st.integers(0, 2))
 def test_a_spectrum_has_the_same_tc_in_any_company(rows, row):
-    together = critical_temperatures(GRID, rows, 0.1).tc_kelvin[row]
-    # Rows of other temperatures change the order of summation only
-    assert critical_temperatures(GRID, rows[row], 0.1).tc_kelvin[0] == pytest.approx(together, rel=1e-10)
+    together, alone = critical_temperatures(GRID, rows, 0.1), critical_temperatures(GRID, rows[row], 0.1)
+    # Another order of summation may decide for one step more or less, each of which is good to the error told
+    error = together.error_estimate_kelvin[row] + alone.error_estimate_kelvin[0]
+    assert alone.tc_kelvin[0] == pytest.approx(together.tc_kelvin[row], abs=error)
 
 
 def test_a_smooth_spectrum_keeps_its_tc_when_resampled():
