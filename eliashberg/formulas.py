@@ -9,8 +9,6 @@ All four take arrays that broadcast against each other and return Tc in K. The r
 None of them says to which frequency its mu* belongs; with mu* at omega_2 the Allen-Dynes formula is unbiased.
 """
 
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 
@@ -20,7 +18,6 @@ from hightc.eliashberg.modes import FloatArray, Spectrum, modes_of
 from hightc.eliashberg.results import TcSolution, TcStatus
 
 BoolArray = npt.NDArray[np.bool_]
-Number = TypeVar("Number", float, FloatArray)
 
 XIE_2022_POLE_RANGE = 0.2
 """Distance from the pole, in 1/lambda, below which the pole and not the fit shapes the Xie-2022
@@ -95,14 +92,14 @@ def allen_dynes_tc_kelvin(
     return _where_defined(tc, lam, mu_star, omega_log_mev, omega_2_mev)
 
 
-def allen_dynes_correction(lam: Number, ratio: Number, mu_star: Number) -> Number:
-    """Compute f1 f2 of `allen_dynes_tc_kelvin`, ratio = w2/w_log; floats or arrays, which are not checked."""
+def allen_dynes_correction(lam: FloatArray, ratio: FloatArray, mu_star: FloatArray) -> FloatArray:
+    """Compute f1 f2 of `allen_dynes_tc_kelvin`, ratio = w2/w_log, without any check."""
     lambda_1 = 2.46 * (1 + 3.8 * mu_star)
     lambda_2 = 1.82 * (1 + 6.3 * mu_star) * ratio
-    f1 = (1 + (lam / lambda_1) ** 1.5) ** (1 / 3)
+    strength = lam / lambda_1
+    f1 = np.cbrt(1 + strength * np.sqrt(strength))
     f2 = 1 + (ratio - 1) * lam**2 / (lam**2 + lambda_2**2)
-    correction: Number = f1 * f2
-    return correction
+    return np.asarray(f1 * f2)
 
 
 def xie_2019_tc_kelvin(lam: npt.ArrayLike, omega_log_mev: npt.ArrayLike, mu_star: npt.ArrayLike) -> FloatArray:

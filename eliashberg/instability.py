@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from math import ceil, inf, log
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hightc.eliashberg.coulomb import THERMAL_FACTOR
 from hightc.eliashberg.errors import ConvergenceError
-from hightc.eliashberg.formulas import Number
 from hightc.eliashberg.log_lattice import STEP
 from hightc.eliashberg.modes import FloatArray
 from hightc.eliashberg.reduced_basis import LEADING, LOWEST_TEMPERATURE, ReducedBasis, Stability, Workspace
 
 IndexArray = NDArray[np.intp]
+Number = TypeVar("Number", float, FloatArray)
 
 ACCURATE = 20
 """Functions used for a single spectrum, where arranging the arrays takes longer than the arithmetic."""
@@ -197,7 +198,9 @@ def _step(
     (size, workspace), (log_t, previous, part) = means, points
     here, basis = log_t[part], reduced_basis(size)
     centre = np.rint(here / STEP).astype(np.intp)
-    profiles = basis.profiles(problems.first, problems.coupling[rows].T, centre, workspace)
+    coupling = workspace.array("coupling", rows.size, problems.coupling.shape[1])
+    np.take(problems.coupling, rows, axis=0, out=coupling, mode="clip")
+    profiles = basis.profiles(problems.first, coupling.T, centre, workspace)
     state = basis.evaluate(profiles, here / STEP - centre, problems.repulsion(rows, here), workspace)
     root, error = _next_root(here, state, previous[:, part])
     lowest, highest = problems.lowest[rows], problems.highest[rows]
@@ -206,7 +209,7 @@ def _step(
     stable = state.definite & (here <= lowest) & (state.value > 0) & ~found
     solutions.evaluations[rows] += 1
     if found.any():
-        missing = basis.neglected(state) / state.slope
+        missing = basis.neglected(state, workspace) / state.slope
         solutions.log_tc[rows[found]] = (root + missing)[found]
         solutions.error[rows[found]] = (error + _UNCERTAINTY * missing)[found] + RESOLUTION
         solutions.outcome[rows[found]] = Outcome.FOUND

@@ -253,9 +253,10 @@ class ReducedBasis:
         slope = gap[0] ** 2 / 2 - (self._forms @ products) @ derivatives / STEP
         return Stability(np.array([value]), np.array([slope]), gap[:, None], np.array([definite]), sums[:, None])
 
-    def neglected(self, state: Stability) -> FloatArray:
+    def neglected(self, state: Stability, workspace: Workspace | None = None) -> FloatArray:
         """Compute how much the functions not used would lower s, to second order, shape (batch,)."""
-        elements = self._beyond @ state.sums
+        memory = (workspace or Workspace()).array("beyond", len(self._beyond), state.sums.shape[1])
+        elements = np.matmul(self._beyond, state.sums, out=memory)
         order = self.size + 1
         count = len(elements) // (order + 1)
         residual = np.einsum("inb,nb->ib", elements[: count * order].reshape(count, order, -1), state.gap)
