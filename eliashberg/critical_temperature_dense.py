@@ -45,34 +45,19 @@ def critical_temperature_dense(
 
     Parameters
     ----------
-    spectrum
-        `Alpha2F` or `CoupledModes`.
-    mu_star
-        Coulomb pseudopotential mu*(w_ref) >= 0. It is a convention: 1/mu*(w) = 1/mu* + ln(w_ref/w), and the
-        same number at another reference is another repulsion.
-    reference
-        w_ref: ``"omega_2"`` (root mean square phonon frequency), ``"omega_max"`` (highest coupled frequency),
-        or a frequency in meV.
+    spectrum, mu_star, reference
+        As for `critical_temperature`.
 
     Returns
     -------
     TcSolution
-        With status
-
-        * ``found``: the normal state is unstable below ``tc_kelvin`` and was seen to change in
-          ``bracket_kelvin``;
-        * ``below_range``: Tc > 0, but kB Tc < w_max/20000; no number is given;
-        * ``no_superconductivity``: 0 K, because there is no coupling or because the normal state stays stable
-          as T -> 0 (see `matsubara.superconducts_at_zero_temperature`);
-        * ``invalid``: 1/mu* + ln(w_ref/w) <= 0 at the highest phonon frequency or temperature of the search,
-          so that mu* has no value on the scale of the phonons.
+        As of `critical_temperature`; with a number, stability was seen to change in ``bracket_kelvin``. Verdicts at
+        zero temperature are those of `matsubara.superconducts_at_zero_temperature`.
 
     Raises
     ------
-    ParameterError
-        If ``mu_star`` is negative or not finite, or ``reference`` is neither a name nor a positive frequency.
-    ConvergenceError
-        If an iteration fails; not known to happen.
+    SpectrumError, ParameterError, ConvergenceError
+        As `critical_temperature`.
 
     References
     ----------
