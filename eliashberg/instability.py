@@ -256,26 +256,29 @@ def find_instability(problem: Problems) -> Instabilities:
     highest = float(problem.highest[0])
     here = min(max(float(problem.guess[0]), lowest), highest)
     last: tuple[float, float, float] | None = None
-    solutions = _unsolved(1)
     for evaluations in range(1, _ROUNDS + 1):
         state = basis.evaluate_one(problem.first, row, here, (repulsion - here) / 2)
-        value, slope = float(state.value[0]), float(state.slope[0])
-        solutions.evaluations[0] = evaluations
-        if not state.definite[0] or (slope <= 0 and value < 0):
+        value, slope = state.value, state.slope
+        if not state.definite or (slope <= 0 and value < 0):
             last, here = None, min(here + _STEP_LIMIT, highest)
             continue
         if here <= lowest and value > 0:
-            solutions.outcome[0] = Outcome.STABLE
+            solutions = _unsolved(1)
+            solutions.outcome[0], solutions.evaluations[0] = Outcome.STABLE, evaluations
             _settle_stable(problem, np.zeros(1, dtype=np.intp), solutions)
             return solutions
         root, error = _next_root_of_one((here, value, slope), last)
         if error < _LAST_STEP[ACCURATE] and abs(value) < _RESIDUAL and lowest <= root <= highest:
-            missing = float(basis.neglected(state)[0]) / slope
-            solutions.error[0] = error + _UNCERTAINTY * missing + RESOLUTION
-            if solutions.error[0] > TOLERANCE:
+            missing = basis.neglected_by_one(state) / slope
+            error += _UNCERTAINTY * missing + RESOLUTION
+            if error > TOLERANCE:
                 break
-            solutions.log_tc[0], solutions.outcome[0] = root + missing, Outcome.FOUND
-            return solutions
+            return Instabilities(
+                np.array([root + missing]),
+                np.array([error]),
+                np.array([Outcome.FOUND], np.int8),
+                np.array([evaluations]),
+            )
         least = here + _LEAST_STEP if value < -_FAR else max(lowest, here - _STEP_LIMIT)
         last, here = (here, value, slope), min(max(root, least), here + _STEP_LIMIT, highest)
     return _solve_on_all_functions(problem)

@@ -25,6 +25,7 @@ from functools import cache
 from itertools import pairwise
 from math import ceil, floor, prod
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -110,6 +111,16 @@ class Stability:
     slope: FloatArray
     gap: FloatArray
     definite: NDArray[np.bool_]
+    sums: FloatArray
+
+
+class StabilityOfOne(NamedTuple):
+    """`Stability` of a single spectrum: the last axis is missing."""
+
+    value: float
+    slope: float
+    gap: FloatArray
+    definite: bool
     sums: FloatArray
 
 
@@ -230,14 +241,8 @@ class ReducedBasis:
         slope = gap[0] ** 2 / 2 - np.einsum("mb,mb->b", self._forms @ products, derivatives) / STEP
         return Stability(value, slope, gap, definite, sums)
 
-    def evaluate_one(self, first: int, coupling: FloatArray, log_t: float, repulsion: float) -> Stability:
-        """Do as `profiles` and `evaluate` for a single spectrum, coupling of shape (size,): less to arrange.
-
-        Returns
-        -------
-        Stability
-            Arrays of shape (1,), or (..., 1).
-        """
+    def evaluate_one(self, first: int, coupling: FloatArray, log_t: float, repulsion: float) -> StabilityOfOne:
+        """Do as `profiles` and `evaluate` for a single spectrum, coupling of shape (size,): less to arrange."""
         centre = round(log_t / STEP)
         offset = log_t / STEP - centre
         row = first - centre - self._first
@@ -251,7 +256,7 @@ class ReducedBasis:
         value, gap, definite = _eliminate_one(stability)
         products = gap[self._upper[0]] * gap[self._upper[1]] * self._multiplicity[:, 0]
         slope = gap[0] ** 2 / 2 - (self._forms @ products) @ derivatives / STEP
-        return Stability(np.array([value]), np.array([slope]), gap[:, None], np.array([definite]), sums[:, None])
+        return StabilityOfOne(value, float(slope), gap, definite, sums)
 
     def neglected(self, state: Stability, workspace: Workspace | None = None) -> FloatArray:
         """Compute how much the functions not used would lower s, to second order, shape (batch,)."""
@@ -261,6 +266,13 @@ class ReducedBasis:
         count = len(elements) // (order + 1)
         residual = np.einsum("inb,nb->ib", elements[: count * order].reshape(count, order, -1), state.gap)
         return np.asarray((residual**2 / (1 - elements[count * order :])).sum(axis=0))
+
+    def neglected_by_one(self, state: StabilityOfOne) -> float:
+        """Do as `neglected` for a single spectrum."""
+        elements = self._beyond @ state.sums
+        count = elements.size // (self.size + 2)
+        residual = elements[:-count].reshape(count, -1) @ state.gap
+        return float((residual**2 / (1 - elements[-count:])).sum())
 
     def unstable_at_zero_temperature(
         self, first: int, coupling: FloatArray, centre: NDArray[np.intp], repulsion: FloatArray

@@ -96,9 +96,9 @@ def test_one_by_one_and_together_are_one(repulsion):
     for column, value in enumerate(log_t):
         single = basis.evaluate_one(first, coupling, value, repulsion)
         for name in ("value", "slope", "definite"):
-            assert getattr(together, name)[column] == pytest.approx(getattr(single, name)[0], rel=1e-11)
-        np.testing.assert_allclose(together.gap[:, column], single.gap[:, 0], atol=1e-11)
-        assert basis.neglected(together)[column] == pytest.approx(basis.neglected(single)[0], rel=1e-6, abs=1e-20)
+            assert getattr(together, name)[column] == pytest.approx(getattr(single, name), rel=1e-11)
+        np.testing.assert_allclose(together.gap[:, column], single.gap, atol=1e-11)
+        assert basis.neglected(together)[column] == pytest.approx(basis.neglected_by_one(single), rel=1e-6, abs=1e-20)
 
 
 def test_slope_is_the_derivative_of_the_last_pivot():
@@ -106,22 +106,22 @@ def test_slope_is_the_derivative_of_the_last_pivot():
     step, log_t = 1e-4, np.log(0.07)
     low, here, high = (reduced_problem(basis, modes, log_t + k * step, 5.0 - k * step / 2)[2] for k in (-1, 0, 1))
     # Central difference: second order in the step, with a third derivative of order 1.
-    assert here.slope[0] == pytest.approx((high.value[0] - low.value[0]) / (2 * step), rel=1e-6)
+    assert here.slope == pytest.approx((high.value - low.value) / (2 * step), rel=1e-6)
 
 
 def test_more_functions_lower_the_pivot_by_the_estimate():
     modes, log_t = CoupledModes([0.05, 1.0], [1.0, 1.0]), np.log(0.08)
     few, many = (reduced_problem(ReducedBasis(size), modes, log_t)[2] for size in (8, 12))
-    estimate = ReducedBasis(8).neglected(few)[0]
+    estimate = ReducedBasis(8).neglected_by_one(few)
     # To second order in what is left out: the four functions do not see each other in the estimate.
-    assert 0.3 * estimate < few.value[0] - many.value[0] < 3 * estimate
+    assert 0.3 * estimate < few.value - many.value < 3 * estimate
 
 
 def test_modes_far_below_the_temperature_do_nothing():
     basis = ReducedBasis(LEADING)
     slow = CoupledModes([1e-9, 1.0], [2.0, 1.0])
     alone = CoupledModes([1.0], [1.0])
-    values = [reduced_problem(basis, modes, np.log(0.1))[2].value[0] for modes in (slow, alone)]
+    values = [reduced_problem(basis, modes, np.log(0.1))[2].value for modes in (slow, alone)]
     assert values[0] == pytest.approx(values[1], rel=1e-10)
 
 
