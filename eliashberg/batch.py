@@ -11,6 +11,8 @@ from hightc.eliashberg.errors import NegativeSpectrumWarning, SpectrumError
 from hightc.eliashberg.modes import NO_COUPLING, CoupledModes, FloatArray, finite_vector, real_array
 from hightc.eliashberg.spectrum import LowFrequency, coupling_weights
 
+_BLOCK = 16  # frequencies looked at together for the highest that couples, from the top
+
 
 @dataclass(frozen=True, eq=False)
 class SpectrumBatch:
@@ -64,9 +66,15 @@ class SpectrumBatch:
     @cached_property
     def omega_max_mev(self) -> FloatArray:
         """Highest frequencies that couple in meV, shape (batch,); nan for zero coupling."""
-        coupled = self.alpha2f > 0
-        last = self.omega_mev.size - 1 - np.argmax(coupled[:, ::-1], axis=1)
-        return np.where(self.lam > NO_COUPLING, self.omega_mev[last], np.nan)
+        highest, rows = np.full(len(self), np.nan), np.flatnonzero(self.lam > NO_COUPLING)
+        for stop in range(self.omega_mev.size, 0, -_BLOCK):
+            if not rows.size:
+                break
+            block = self.alpha2f[rows, max(stop - _BLOCK, 0) : stop][:, ::-1] > 0
+            coupled = block.any(axis=1)
+            highest[rows[coupled]] = self.omega_mev[stop - 1 - np.argmax(block[coupled], axis=1)]
+            rows = rows[~coupled]
+        return highest
 
     def modes(self, row: int) -> CoupledModes:
         """Modes of one spectrum."""

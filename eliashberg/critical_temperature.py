@@ -19,7 +19,7 @@ from hightc.eliashberg.coulomb import (
 )
 from hightc.eliashberg.errors import SpectrumError
 from hightc.eliashberg.formulas import allen_dynes_correction
-from hightc.eliashberg.instability import Outcome, Problems, find_instabilities, find_instability
+from hightc.eliashberg.instability import WORKSPACE, Outcome, Problems, find_instabilities, find_instability
 from hightc.eliashberg.log_lattice import FRACTIONS, LogLattice, lattice_of
 from hightc.eliashberg.modes import NO_COUPLING, CoupledModes, FloatArray, Spectrum, frozen, modes_of
 from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
@@ -226,7 +226,8 @@ def _problems(
     """Put on the lattice the spectra of a batch that couple and whose mu* has a meaning; say which rows they are."""
     _require_coupling_in_range(float(batch.lam.max(initial=0.0)))
     lattice = lattice_of(batch.omega_mev)
-    coupling = batch.alpha2f @ (lattice.distribution * batch.coupling_weight[:, None])
+    coupling = WORKSPACE.array("lattice", len(batch), lattice.size)
+    np.matmul(batch.alpha2f, lattice.distribution * batch.coupling_weight[:, None], out=coupling)
     ceiling_mev, highest_mev = highest_frequency(batch.omega_2_mev, batch.omega_max_mev, batch.lam)
     with np.errstate(invalid="ignore", divide="ignore"):
         rows = np.flatnonzero((batch.lam > NO_COUPLING) & (inverse + np.log(reference_mev / highest_mev) > 0))

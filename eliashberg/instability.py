@@ -57,6 +57,10 @@ _CHUNK = 92_000  # elements of the matrices at once: 0.7 MB, which fit into a ca
 _SECTIONS, _BISECTIONS = 64, 6  # a lattice step divided by 64^6 is 2e-12
 
 
+WORKSPACE = Workspace()
+"""Memory of the searches, kept from one to the next."""
+
+
 class Outcome(IntEnum):
     """What became of the search for one spectrum."""
 
@@ -170,13 +174,13 @@ def _search(size: int, problems: Problems, guess: FloatArray) -> Instabilities:
     solutions, rows = _unsolved(batch), np.arange(batch)
     log_t = np.clip(guess, problems.lowest, problems.highest)
     previous = np.full((3, batch), np.nan)
-    chunk, workspace = ceil(_CHUNK / (size + 1) ** 2), Workspace()
+    chunk = ceil(_CHUNK / (size + 1) ** 2)
     for _ in range(_ROUNDS):
         order = np.argsort(log_t)
         going = np.empty(rows.size, dtype=np.bool_)
         for start in range(0, order.size, chunk):
             part = order[start : start + chunk]
-            going[part] = _step((size, workspace), problems, rows[part], (log_t, previous, part), solutions)
+            going[part] = _step(size, problems, rows[part], (log_t, previous, part), solutions)
         rows, log_t, previous = rows[going], log_t[going], previous[:, going]
         if not rows.size:
             break
@@ -184,7 +188,7 @@ def _search(size: int, problems: Problems, guess: FloatArray) -> Instabilities:
 
 
 def _step(
-    means: tuple[int, Workspace],
+    size: int,
     problems: Problems,
     rows: IndexArray,
     points: tuple[FloatArray, FloatArray, IndexArray],
@@ -192,16 +196,16 @@ def _step(
 ) -> NDArray[np.bool_]:
     """Evaluate once at increasing temperatures; note what is solved, move on what is not, and say which that is.
 
-    ``means`` are the number of functions and memory to work in. ``points`` are ln T and, of the point before, ln T, s
-    and ds/d ln T, both read and overwritten at the indices that come third.
+    ``points`` are ln T and, of the point before, ln T, s and ds/d ln T, both read and overwritten at the indices that
+    come third.
     """
-    (size, workspace), (log_t, previous, part) = means, points
+    log_t, previous, part = points
     here, basis = log_t[part], reduced_basis(size)
     centre = np.rint(here / STEP).astype(np.intp)
-    coupling = workspace.array("coupling", rows.size, problems.coupling.shape[1])
+    coupling = WORKSPACE.array("coupling", rows.size, problems.coupling.shape[1])
     np.take(problems.coupling, rows, axis=0, out=coupling, mode="clip")
-    profiles = basis.profiles(problems.first, coupling.T, centre, workspace)
-    state = basis.evaluate(profiles, here / STEP - centre, problems.repulsion(rows, here), workspace)
+    profiles = basis.profiles(problems.first, coupling.T, centre, WORKSPACE)
+    state = basis.evaluate(profiles, here / STEP - centre, problems.repulsion(rows, here), WORKSPACE)
     root, error = _next_root(here, state, previous[:, part])
     lowest, highest = problems.lowest[rows], problems.highest[rows]
     found = state.definite & (error < _LAST_STEP[size]) & (np.abs(state.value) < _RESIDUAL)
@@ -209,7 +213,7 @@ def _step(
     stable = state.definite & (here <= lowest) & (state.value > 0) & ~found
     solutions.evaluations[rows] += 1
     if found.any():
-        missing = basis.neglected(state, workspace) / state.slope
+        missing = basis.neglected(state, WORKSPACE) / state.slope
         solutions.log_tc[rows[found]] = (root + missing)[found]
         solutions.error[rows[found]] = (error + _UNCERTAINTY * missing)[found] + RESOLUTION
         solutions.outcome[rows[found]] = Outcome.FOUND
