@@ -18,7 +18,7 @@ from hightc.eliashberg.coulomb import (
     require_mu_stars,
 )
 from hightc.eliashberg.errors import SpectrumError
-from hightc.eliashberg.formulas import allen_dynes_correction
+from hightc.eliashberg.formulas import allen_dynes_correction, mcmillan_attraction, mcmillan_exponential
 from hightc.eliashberg.instability import WORKSPACE, Outcome, Problems, find_instabilities, find_instability
 from hightc.eliashberg.log_lattice import FRACTIONS, LogLattice, lattice_of
 from hightc.eliashberg.modes import NO_COUPLING, CoupledModes, FloatArray, Spectrum, frozen, modes_of
@@ -265,8 +265,8 @@ def _estimate_mev(
     omega_2_mev = lattice.top_mev * np.sqrt(np.maximum(sums[:, 2] / lam, _LEAST_SQUARE))
     at_omega_2 = inverse[:, None] + np.log(reference_mev[:, None] / omega_2_mev)
     mu_star = 1 / np.maximum(at_omega_2, _LEAST_INVERSE)
-    attraction = np.maximum(lam - mu_star * (1 + 0.62 * lam), _LEAST_ATTRACTION)
-    exponential = np.exp(-1.04 * (1 + lam) / attraction)
+    attraction = np.maximum(mcmillan_attraction(lam, mu_star), _LEAST_ATTRACTION)
     ratio = np.maximum(omega_2_mev / omega_log_mev, 1.0)
-    estimates = omega_log_mev / 1.2 * exponential * allen_dynes_correction(lam, ratio, mu_star)
+    reduced = mcmillan_exponential(lam, attraction) * allen_dynes_correction(lam, ratio, mu_star)
+    estimates = omega_log_mev * reduced
     return np.asarray(estimates.max(axis=1))

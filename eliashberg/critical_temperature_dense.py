@@ -1,6 +1,6 @@
 """The critical temperature on all Matsubara frequencies: slow, with no basis and no table, the measure of the rest."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import ceil, exp, log, pi
 
 import scipy
@@ -19,7 +19,7 @@ from hightc.eliashberg.matsubara import (
 from hightc.eliashberg.modes import CoupledModes, Spectrum, modes_of
 from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
 from hightc.eliashberg.results import TcSolution, TcStatus
-from hightc.eliashberg.temperature_bracket import bracket_instability
+from hightc.eliashberg.temperature_bracket import Instability, bracket_instability
 
 TOLERANCE = 1e-7
 """Relative error of Tc by the Matsubara frequencies left out, at which their number is large enough."""
@@ -92,22 +92,16 @@ def critical_temperature_dense(
 
 
 @dataclass
-class _Instability:
-    """How far the normal state is beyond stability, (largest eigenvalue) - 1, as a function of ln T."""
+class _Instability(Instability):
+    """Phonons and a Coulomb pseudopotential."""
 
     modes: CoupledModes
     mu_star: float
     reference_mev: float
-    refinement: float = 1.0
-    eigenpairs: dict[float, Eigenpair] = field(default_factory=dict)
-    evaluations: int = 0
 
-    def __call__(self, log_t: float) -> float:
-        if log_t not in self.eigenpairs:
-            self.evaluations += 1
-            self.eigenpairs[log_t] = largest_eigenpair(self.operator(log_t))
-        pair = self.eigenpairs[log_t]
-        return pair.value + pair.truncation - 1
+    def eigenpair(self, log_t: float) -> Eigenpair:
+        """Solve at one temperature."""
+        return largest_eigenpair(self.operator(log_t))
 
     def operator(self, log_t: float) -> GapOperator:
         """Build the gap operator at T with as many frequencies as the present refinement wants."""
@@ -119,11 +113,6 @@ class _Instability:
             _LEAST_DENSITY * self.modes.omega_max_mev * scale,
         )
         return gap_operator(self.modes, temperature, self.mu_star, self.reference_mev, ceil(self.refinement * n))
-
-    def refine(self, factor: float) -> None:
-        """Keep more Matsubara frequencies from now on."""
-        self.refinement *= factor
-        self.eigenpairs.clear()
 
 
 def _search(instability: _Instability, ceiling_mev: float, answer: TcSolution) -> TcSolution:
@@ -143,7 +132,7 @@ def _search(instability: _Instability, ceiling_mev: float, answer: TcSolution) -
         start = float(scipy.optimize.brentq(instability, low, high, xtol=_ROOT_TOLERANCE))
         slope = (instability(high) - instability(low)) / (high - low)
         instability(start)
-        error = instability.eigenpairs[start].truncation / abs(slope)
+        error = instability.left_out(start) / abs(slope)
         if error <= TOLERANCE:
             tc = exp(start) / KB_MEV_PER_K
             return replace(

@@ -54,11 +54,21 @@ def mcmillan_dynes_tc_kelvin(lam: npt.ArrayLike, omega_log_mev: npt.ArrayLike, m
     P. B. Allen and R. C. Dynes, Phys. Rev. B 12, 905 (1975), eq. 2.
     """
     lam, omega_log_mev, mu_star = _floats(lam, omega_log_mev, mu_star)
-    attraction = lam - mu_star * (1 + 0.62 * lam)
+    attraction = mcmillan_attraction(lam, mu_star)
     with np.errstate(all="ignore"):
-        tc = omega_log_mev / (1.2 * KB_MEV_PER_K) * np.exp(-1.04 * (1 + lam) / attraction)
+        tc = omega_log_mev / KB_MEV_PER_K * mcmillan_exponential(lam, attraction)
     tc = np.where(attraction > 0, tc, 0.0)
     return _where_defined(tc, lam, mu_star, omega_log_mev)
+
+
+def mcmillan_attraction(lam: FloatArray, mu_star: FloatArray) -> FloatArray:
+    """Compute lambda - mu* (1 + 0.62 lambda), without any check."""
+    return lam - mu_star * (1 + 0.62 * lam)
+
+
+def mcmillan_exponential(lam: FloatArray, attraction: FloatArray) -> FloatArray:
+    """Compute kB Tc/w_log of `mcmillan_dynes_tc_kelvin` from its bracket, without any check."""
+    return np.asarray(np.exp(-1.04 * (1 + lam) / attraction) / 1.2)
 
 
 def allen_dynes_tc_kelvin(

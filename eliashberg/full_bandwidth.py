@@ -20,7 +20,7 @@ Only below a cutoff w_c does the repulsion see N(E); above it mu* stands, as for
 q_n = p_n. In a flat wide band the cutoff therefore has no meaning and mu*(w_ref) is that of `critical_temperature`.
 """
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from math import exp, log, nan, sqrt
 
 import numpy as np
@@ -48,7 +48,7 @@ from hightc.eliashberg.pair_breaking import (
     superconducts_at_zero_temperature,
 )
 from hightc.eliashberg.results import TcSolution, TcStatus
-from hightc.eliashberg.temperature_bracket import bracket_instability
+from hightc.eliashberg.temperature_bracket import Instability, bracket_instability
 
 LOWEST_TEMPERATURE = 1 / 1000
 """Lowest temperature searched, in units of the highest phonon frequency."""
@@ -142,26 +142,23 @@ def critical_temperature_full_bandwidth(
     modes = modes.coupled()
     answer = replace(answer, cutoff_mev=cutoff_frequency(modes, cutoff_mev))
     return _search(
-        _Problem(modes, density, constant.mu_star, float(constant.reference_mev or nan), answer.cutoff_mev), answer
+        _Instability(modes, density, constant.mu_star, float(constant.reference_mev or nan), answer.cutoff_mev), answer
     )
 
 
 @dataclass
-class _Problem:
-    """One gap equation at all temperatures; calling it with ln T gives (largest eigenvalue) - 1."""
+class _Instability(Instability):
+    """Phonons, a Coulomb pseudopotential and electrons with a density of states that varies."""
 
     modes: CoupledModes
     density: DensityOfStates
     mu_star: float
     reference_mev: float
     cutoff_mev: float
-    eigenpairs: dict[float, Eigenpair] = field(default_factory=dict)
 
-    def __call__(self, log_t: float) -> float:
-        if log_t not in self.eigenpairs:
-            self.eigenpairs[log_t] = largest_eigenpair(self.operator(exp(log_t)))
-        pair = self.eigenpairs[log_t]
-        return pair.value + pair.truncation - 1
+    def eigenpair(self, log_t: float) -> Eigenpair:
+        """Solve at one temperature."""
+        return largest_eigenpair(self.operator(exp(log_t)))
 
     def normal_state(self, temperature_mev: float) -> NormalState:
         """Electrons at T."""
@@ -193,7 +190,7 @@ class _Problem:
         return PairBreakingOperator(operator, float(pairing[0]) + 1)
 
 
-def _search(problem: _Problem, answer: FullBandwidthSolution) -> FullBandwidthSolution:
+def _search(problem: _Instability, answer: FullBandwidthSolution) -> FullBandwidthSolution:
     modes, constant = problem.modes, answer.constant
     floor = log(LOWEST_TEMPERATURE * modes.omega_max_mev)
     highest = float(problem.density.dos.max())
@@ -203,7 +200,7 @@ def _search(problem: _Problem, answer: FullBandwidthSolution) -> FullBandwidthSo
         bracket = bracket_instability(problem, min(max(start, floor), ceiling), _FIRST_STEP, floor, ceiling)
         if bracket is None:
             exists = superconducts_at_zero_temperature(problem.operator(exp(floor)))
-            answer = replace(answer, evaluations=len(problem.eigenpairs) + 1)
+            answer = replace(answer, evaluations=problem.evaluations + 1)
             if exists:
                 return replace(answer, status=TcStatus.BELOW_RANGE)
             return replace(answer, tc_kelvin=0.0, status=TcStatus.NO_SUPERCONDUCTIVITY)
@@ -218,8 +215,8 @@ def _search(problem: _Problem, answer: FullBandwidthSolution) -> FullBandwidthSo
         answer,
         tc_kelvin=tc,
         status=TcStatus.FOUND,
-        error_estimate_kelvin=(problem.eigenpairs[root].truncation / abs(slope) + _ROOT_TOLERANCE) * tc,
-        evaluations=len(problem.eigenpairs),
+        error_estimate_kelvin=(problem.left_out(root) / abs(slope) + _ROOT_TOLERANCE) * tc,
+        evaluations=problem.evaluations,
         bracket_kelvin=(exp(low) / KB_MEV_PER_K, exp(high) / KB_MEV_PER_K),
         chemical_potential_mev=problem.normal_state(exp(root)).chemical_potential_mev,
     )

@@ -1,6 +1,6 @@
 """The critical temperature with fluctuations of the spin, which dress electrons as phonons do and break their pairs."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from math import ceil, exp, inf, log, nan, pi, sqrt
 
 import numpy as np
@@ -24,7 +24,7 @@ from hightc.eliashberg.pair_breaking import (
 from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
 from hightc.eliashberg.results import TcSolution, TcStatus
 from hightc.eliashberg.spin_fluctuation_rules import three_step_pseudopotential
-from hightc.eliashberg.temperature_bracket import bracket_instability
+from hightc.eliashberg.temperature_bracket import Instability, bracket_instability
 
 LONGEST_KERNEL = 50_000.0
 """Highest fluctuation frequency over 2 pi kB T, beyond which no temperature is searched."""
@@ -195,23 +195,21 @@ def critical_temperature_with_spin_fluctuations(
 
 
 @dataclass
-class _Instability:
-    """How far the normal state is beyond stability, (largest eigenvalue) - 1, as a function of ln T."""
+class _Instability(Instability):
+    """Phonons, fluctuations of the spin and a Coulomb pseudopotential."""
 
     phonons: CoupledModes
     fluctuations: CoupledModes
     mu_star: float
     reference_mev: float
-    refinement: float = 1.0
-    eigenpairs: dict[float, Eigenpair] = field(default_factory=dict)
-    evaluations: int = 0
 
-    def __call__(self, log_t: float) -> float:
-        if log_t not in self.eigenpairs:
-            self.evaluations += 1
-            self.eigenpairs[log_t] = largest_eigenpair(self.operator(log_t))
-        pair = self.eigenpairs[log_t]
-        return pair.value + truncation(pair) - 1
+    def eigenpair(self, log_t: float) -> Eigenpair:
+        """Solve at one temperature."""
+        return largest_eigenpair(self.operator(log_t))
+
+    def left_out(self, log_t: float) -> float:
+        """Pair breaking has a tail of its own."""
+        return truncation(self.eigenpairs[log_t])
 
     def n_matsubara(self, log_t: float) -> int:
         scale = 1 / (2 * pi * exp(log_t))
@@ -228,11 +226,6 @@ class _Instability:
         return pair_breaking_operator(
             self.phonons, self.fluctuations, exp(log_t), self.mu_star, self.reference_mev, self.n_matsubara(log_t)
         )
-
-    def refine(self, factor: float) -> None:
-        """Keep more Matsubara frequencies from now on."""
-        self.refinement *= factor
-        self.eigenpairs.clear()
 
 
 def _search(instability: _Instability, answer: SpinFluctuationSolution) -> SpinFluctuationSolution:
@@ -279,7 +272,7 @@ def _refine(
         root = float(scipy.optimize.brentq(instability, low, high, xtol=_ROOT_TOLERANCE))
         slope = (instability(high) - instability(low)) / (high - low)
         instability(root)
-        error = truncation(instability.eigenpairs[root]) / abs(slope)
+        error = instability.left_out(root) / abs(slope)
         if error <= TOLERANCE or instability.n_matsubara(root) >= MOST_FREQUENCIES:
             break
         instability.refine(1.2 * sqrt(error / TOLERANCE))

@@ -1,9 +1,51 @@
-"""Two temperatures between which the normal state changes its stability."""
+"""The stability of the normal state as a function of temperature, and where it changes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import exp
 
 from hightc.eliashberg.errors import ConvergenceError
+from hightc.eliashberg.matsubara import Eigenpair
+
+
+@dataclass
+class Instability(ABC):
+    """How far the normal state is beyond stability, (largest eigenvalue) - 1, as a function of ln T.
+
+    Attributes
+    ----------
+    refinement
+        Factor on the number of Matsubara frequencies kept.
+    eigenpairs
+        What was solved at this refinement, by ln T: no temperature is solved twice.
+    evaluations
+        How many eigenpairs were computed at all refinements.
+    """
+
+    refinement: float = field(default=1.0, init=False)
+    eigenpairs: dict[float, Eigenpair] = field(default_factory=dict, init=False)
+    evaluations: int = field(default=0, init=False)
+
+    @abstractmethod
+    def eigenpair(self, log_t: float) -> Eigenpair:
+        """Solve at one temperature."""
+
+    def left_out(self, log_t: float) -> float:
+        """Estimate what the frequencies left out add to the eigenvalue at a temperature that was solved."""
+        return self.eigenpairs[log_t].truncation
+
+    def __call__(self, log_t: float) -> float:
+        """Return the largest eigenvalue, what was left out added, less 1."""
+        if log_t not in self.eigenpairs:
+            self.evaluations += 1
+            self.eigenpairs[log_t] = self.eigenpair(log_t)
+        return self.eigenpairs[log_t].value + self.left_out(log_t) - 1
+
+    def refine(self, factor: float) -> None:
+        """Keep more Matsubara frequencies from now on."""
+        self.refinement *= factor
+        self.eigenpairs.clear()
 
 
 def bracket_instability(

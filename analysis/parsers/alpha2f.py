@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hightc.analysis.parsers import epw
 from hightc.analysis.parsers.errors import IncompleteOutputError, MissingOutputError, ParseError
 from hightc.analysis.parsers.fortran import FortranFile
+from hightc.analysis.parsers.matdyn import closing_lambda
 from hightc.analysis.parsers.spectrum_header import UNITS_MEV
 from hightc.analysis.parsers.spectrum_table import (
     ENDS_ABOVE_ZERO,
@@ -194,11 +195,8 @@ _FIRST_LINES: Final[dict[str, Layout]] = {
 def _matdyn(file: FortranFile) -> SpectraFound:
     """As ``matdyn.read_a2f_dos``, which keeps the shares of modes."""
     rows = read_rows(file, "lambda")
-    closing = re.fullmatch(r"lambda\s*=\s*(\S+)\s+Delta\s*=\s*(\S+)", file.lines[file.position - 1].strip())
-    if closing is None or not file.at_end:
-        file.fail("'lambda = ... Delta = ...' as the last line", repr(file.lines[file.position - 1].strip()))
-    file.number(closing[2], "Delta")
-    return SpectraFound(rows, "Ry", 1, lambda_printed=(file.number(closing[1], "lambda"),))
+    coupling = closing_lambda(file, file.lines[file.position - 1])
+    return SpectraFound(rows, "Ry", 1, lambda_printed=(coupling,))
 
 
 def _elk(file: FortranFile) -> SpectraFound:

@@ -125,15 +125,34 @@ def read_a2f_dos(path: str | Path) -> SpectrumFile:
         rows.append(file.numbers(fields, len(rows[0]) if rows else len(fields), "omega, a2F, a2F of each mode"))
         if len(fields) < 3:
             file.fail("at least 3 columns (omega, a2F, a2F of each mode)", str(len(fields)))
+    coupling = closing_lambda(file, line)
+    if not rows:
+        file.fail("rows of a2F before the closing line", "none")
+    table = np.array(rows).T
+    return SpectrumFile(table[0] * RYDBERG_MEV, table[1], table[2:], coupling)
+
+
+def closing_lambda(file: FortranFile, line: str) -> float:
+    """Read lambda from the closing line of ``a2F.dosN``, just read from a file that must end there.
+
+    Parameters
+    ----------
+    file : FortranFile
+        The file, after the line.
+    line : str
+        The line.
+
+    Raises
+    ------
+    ParseError
+        If it is no such line or something follows.
+    """
     closing = re.fullmatch(r"\s*lambda\s*=\s*(\S+)\s+Delta\s*=\s*(\S+)\s*", line)
     if closing is None or not file.at_end:
         file.fail("'lambda = ... Delta = ...' as the last line", repr(line.strip()))
     coupling = file.number(closing[1], "lambda")
     file.number(closing[2], "Delta")
-    if not rows:
-        file.fail("rows of a2F before the closing line", "none")
-    table = np.array(rows).T
-    return SpectrumFile(table[0] * RYDBERG_MEV, table[1], table[2:], coupling)
+    return coupling
 
 
 def read_lambda(path: str | Path, *, n_smearing: int | None = 10) -> CouplingTable:
