@@ -1,4 +1,4 @@
-"""Where a quantity holds still against the smearing."""
+"""Where a quantity holds still against the smearing, and against the k mesh."""
 
 from __future__ import annotations
 
@@ -117,6 +117,91 @@ def find_plateau(
             relative_spread=(high - low) / float(quantity[inside].mean()),
         )
     return Plateau(status="no_plateau")
+
+
+@dataclass(frozen=True, slots=True)
+class MeshConvergence:
+    """How far lambda still depends on the mesh of the double delta.
+
+    Attributes
+    ----------
+    status : {"converged", "not_converged"}
+        Whether there is a smearing from which on the last two curves agree.
+    chosen : int or None
+        Position of the smearing to use; None if no smearing has two finite, positive values.
+    smearing_ev, value : float or None
+        The smearing, and lambda of the last curve there.
+    error, relative_error : float or None
+        Distance of the last two curves there, absolute and over ``value``: the error bar of the mesh.
+    """
+
+    status: Literal["converged", "not_converged"]
+    chosen: int | None = None
+    smearing_ev: float | None = None
+    value: float | None = None
+    error: float | None = None
+    relative_error: float | None = None
+
+
+def dense_mesh_convergence(
+    smearing_ev: ArrayLike,
+    couplings: ArrayLike,
+    *,
+    relative_tolerance: float = 0.05,
+    min_points: int = 2,
+) -> MeshConvergence:
+    """Compare lambda against the smearing between meshes.
+
+    Parameters
+    ----------
+    smearing_ev : array_like (n,)
+        Smearings, in any order, common to all meshes.
+    couplings : array_like (n_curves, n)
+        lambda of each mesh, from coarse to dense; or, of one mesh, lambda as computed and as scaled to the density of
+        states of the tetrahedra, see :func:`hightc.analysis.rescaling.rescale_by_dos`.
+    relative_tolerance : float
+        Largest distance of the last two curves over the last that counts as agreement.
+    min_points : int
+        How many neighbouring smearings must agree: curves that cross agree at one point by accident.
+
+    Returns
+    -------
+    MeshConvergence
+        At the narrowest smearing that, with the next wider ones, is converged: wider ones agree as well, but on an
+        average over more of the bands. Without one, at the smearing of least distance.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or there are fewer than two curves.
+
+    Examples
+    --------
+    >>> dense_mesh_convergence([0.1, 0.2, 0.3], [[0.2, 0.41, 0.40], [0.3, 0.40, 0.39]]).smearing_ev
+    0.2
+    """
+    smearing, values = np.asarray(smearing_ev, dtype=float), np.asarray(couplings, dtype=float)
+    if smearing.ndim != 1 or values.ndim != 2 or values.shape[1:] != smearing.shape or len(values) < 2:
+        msg = f"expected smearings (n,) and two or more curves (n_curves, n), found {smearing.shape}, {values.shape}"
+        raise ValueError(msg)
+    order = np.argsort(smearing, kind="stable")
+    coarse, dense = values[-2, order], values[-1, order]
+    known = np.isfinite(coarse) & np.isfinite(dense) & (coarse > 0) & (dense > 0)
+    if not known.any():
+        return MeshConvergence(status="not_converged")
+    distance = np.full(len(smearing), np.inf)
+    distance[known] = np.abs(dense - coarse)[known] / dense[known]
+    agree = distance <= relative_tolerance
+    starts = [start for start in range(len(agree) - min_points + 1) if agree[start : start + min_points].all()]
+    chosen = starts[0] if starts else int(distance.argmin())
+    return MeshConvergence(
+        status="converged" if starts else "not_converged",
+        chosen=int(order[chosen]),
+        smearing_ev=float(smearing[order[chosen]]),
+        value=float(dense[chosen]),
+        error=float(abs(dense[chosen] - coarse[chosen])),
+        relative_error=float(distance[chosen]),
+    )
 
 
 def _agree(values: NDArray[np.float64], relative_tolerance: float) -> bool:

@@ -78,6 +78,7 @@ def tc_document(document: Alpha2FDocument, *, mu_star: Sequence[float], referenc
         mu_star_reference_mev=finite_or_none(frequency),
         critical_temperatures=entries,
         alpha2f_sha256=spectrum_sha256(document),
+        route=document.route,
         sensitivity=_sensitivity(document, moved) if moved else None,
     )
 

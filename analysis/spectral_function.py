@@ -18,6 +18,7 @@ from hightc.analysis.documents import (
 )
 from hightc.analysis.documents.base import Provenance
 from hightc.analysis.parsers.matdyn import CouplingTable, SpectrumFile
+from hightc.analysis.rescaling import RescaledCoupling, rescale_by_dos
 from hightc.eliashberg import Alpha2F, NegativeSpectrumWarning
 
 LAMBDA_AGREEMENT = 0.01
@@ -69,6 +70,7 @@ def alpha2f_document(
     k_mesh_dense: tuple[int, int, int],
     provenance: Provenance,
     inherited_warnings: Sequence[str] = (),
+    dos_tetrahedra_per_ev_spin_cell: float | None = None,
 ) -> Alpha2FDocument:
     """Join the spectra of all smearings, choose one, and say what is wrong with them.
 
@@ -88,6 +90,9 @@ def alpha2f_document(
         Where the spectra come from.
     inherited_warnings
         Warnings of the steps before.
+    dos_tetrahedra_per_ev_spin_cell
+        Density of states at the Fermi energy on the dense mesh without smearing, in states/eV/spin/cell; None if it
+        was not computed. It is compared with that of each smearing and changes no spectrum.
 
     Raises
     ------
@@ -112,6 +117,7 @@ def alpha2f_document(
     )
     plateau = find_plateau(np.array(coupling.smearing_ev), np.array([entry.lambda_ for entry in moments]))
     chosen = plateau.chosen if plateau.chosen is not None else len(spectra) - 1
+    rescaled = _rescaled(moments, coupling, dos_tetrahedra_per_ev_spin_cell)
     return Alpha2FDocument(
         **structure.model_dump(include={"campaign", "material", "formula", "elements"}),
         structure=structure.structure,
@@ -125,10 +131,16 @@ def alpha2f_document(
         plateau=Plateau(status=plateau.status, indices=tuple(plateau.indices), relative_spread=plateau.relative_spread),
         chosen_smearing=chosen,
         dos_per_ev_spin_cell=coupling.dos_per_ev_spin_cell,
+        dos_tetrahedra_per_ev_spin_cell=dos_tetrahedra_per_ev_spin_cell,
+        lambda_rescaled=None if rescaled is None else tuple(finite_or_none(value) for value in rescaled.coupling),
         k_mesh=k_mesh,
         k_mesh_dense=k_mesh_dense,
         q_mesh=coupling.q_mesh,
-        warnings=(*inherited_warnings, *_warnings(moments, chosen, plateau.status, coupling.smearing_ev)),
+        warnings=(
+            *inherited_warnings,
+            *_warnings(moments, chosen, plateau.status, coupling.smearing_ev),
+            *_dos_warnings(rescaled, chosen),
+        ),
         provenance=provenance,
     )
 
@@ -150,6 +162,30 @@ def _moments(
         lambda_q_sum=coupling.lambda_q_sum[index],
         lambda_clipped=-spectrum.clipped_lambda,
     )
+
+
+def _rescaled(
+    moments: Sequence[SmearingMoments], coupling: CouplingDocument, dos_tetrahedra: float | None
+) -> RescaledCoupling | None:
+    """Scale lambda of each smearing to the density of states of the tetrahedra."""
+    if dos_tetrahedra is None:
+        return None
+    return rescale_by_dos(
+        np.empty((len(moments), 0)),
+        np.array([entry.lambda_ for entry in moments]),
+        dos_used_per_ev_spin_cell=np.array(coupling.dos_per_ev_spin_cell),
+        dos_reference_per_ev_spin_cell=dos_tetrahedra,
+    )
+
+
+def _dos_warnings(rescaled: RescaledCoupling | None, chosen: int) -> list[str]:
+    """Whether the chosen smearing has another density of states than the tetrahedra."""
+    if rescaled is None or rescaled.status[chosen] != "outside_range":
+        return []
+    return [
+        f"N(E_F) of the chosen smearing is off by a factor {rescaled.factor[chosen]:.2f} from that of the tetrahedra: "
+        f"use a denser k mesh; scaled by it, lambda would be {rescaled.coupling[chosen]:.3f}"
+    ]
 
 
 def finite_or_none(value: float) -> float | None:

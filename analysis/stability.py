@@ -8,12 +8,13 @@ from typing import Literal
 
 import numpy as np
 
+from hightc.analysis.acoustic_sum_rule import GammaModes
 from hightc.analysis.parsers.matdyn import PhononFrequencies
 from hightc.analysis.parsers.ph import QPoint
 from hightc.analysis.parsers.units import PER_CM_MEV, THZ_MEV
 
 GAMMA_THRESHOLD_PER_CM = -45.0
-"""At Gamma: the acoustic modes are not exactly zero before the sum rule is imposed."""
+"""At Gamma: acoustic modes are not exactly zero before the sum rule is imposed, and optical ones carry noise too."""
 
 ELSEWHERE_THRESHOLD_THZ = -1.0
 """At any other q."""
@@ -31,7 +32,7 @@ class StabilityVerdict:
     source : {"computed", "interpolated"}
         Which frequencies were judged.
     lowest_mev : float
-        The lowest frequency of all.
+        The lowest frequency of all, without the sum rule.
     lowest_q : tuple of 3 float
         Where it is, Cartesian, in units of 2 pi/alat.
     decisive_mev : float
@@ -44,6 +45,8 @@ class StabilityVerdict:
         Lowest frequency at Gamma and at all other q; None if there is no such q.
     n_q, n_q_failed : int
         How many q points were judged, and at how many a mode lies at or below its threshold.
+    gamma_modes : GammaModes or None
+        The modes at Gamma before and after the sum rule; None if Gamma was judged as computed.
     """
 
     status: Literal["stable", "marginal", "unstable"]
@@ -57,6 +60,17 @@ class StabilityVerdict:
     elsewhere_lowest_mev: float | None
     n_q: int
     n_q_failed: int
+    gamma_modes: GammaModes | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the verdict should know."""
+        if self.gamma_modes is None or self.gamma_modes.acoustic_mev.min() > GAMMA_THRESHOLD_PER_CM * PER_CM_MEV:
+            return ()
+        return (
+            f"{self.gamma_modes.message}: so large an error at Gamma says that cutoff or k mesh are too small for "
+            "phonons this soft",
+        )
 
     @property
     def lowest_per_cm(self) -> float:
@@ -72,12 +86,14 @@ class StabilityVerdict:
             f"{self.status}: {self.decisive_mev / PER_CM_MEV:.1f} cm^-1 {comparison} "
             f"{self.threshold_mev / PER_CM_MEV:.1f} cm^-1 at the {self.source} q = ({q}) 2 pi/alat"
             f"{'; a finer q mesh must decide' if self.status == 'marginal' else ''}"
+            f"{f'; {self.gamma_modes.message}' if self.gamma_modes else ''}"
         )
 
 
 def find_imaginary_modes(
     modes: Sequence[QPoint] | PhononFrequencies,
     *,
+    gamma: GammaModes | None = None,
     gamma_threshold_per_cm: float = GAMMA_THRESHOLD_PER_CM,
     elsewhere_threshold_thz: float = ELSEWHERE_THRESHOLD_THZ,
 ) -> StabilityVerdict:
@@ -89,6 +105,9 @@ def find_imaginary_modes(
         The computed mesh (`hightc.analysis.parsers.ph.read_dynamical_matrices`), or frequencies interpolated
         off it (`hightc.analysis.parsers.matdyn.read_frequencies`). The latter alone can say at most
         `marginal`: force constants of a coarse mesh may dip between its points where the crystal does not.
+    gamma : GammaModes or None
+        The modes at Gamma with the sum rule (`hightc.analysis.acoustic_sum_rule.apply_sum_rule`), by which Gamma is
+        then judged: translations of the crystal are no instability. None judges the computed ones.
     gamma_threshold_per_cm, elsewhere_threshold_thz : float
         A mode must lie above this to be stable.
 
@@ -112,7 +131,8 @@ def find_imaginary_modes(
         raise ValueError(msg)
     at_gamma = np.abs(q).max(axis=1) < 1e-6
     threshold = np.where(at_gamma, gamma_threshold_per_cm * PER_CM_MEV, elsewhere_threshold_thz * THZ_MEV)
-    margin = lowest - threshold
+    judged = lowest if gamma is None else np.where(at_gamma, gamma.corrected_mev.min(), lowest)
+    margin = judged - threshold
     deepest, decisive = int(lowest.argmin()), int(margin.argmin())
     failed = int((margin <= 0).sum())
     return StabilityVerdict(
@@ -120,13 +140,14 @@ def find_imaginary_modes(
         source="interpolated" if interpolated else "computed",
         lowest_mev=float(lowest[deepest]),
         lowest_q=_triple(q[deepest].tolist()),
-        decisive_mev=float(lowest[decisive]),
+        decisive_mev=float(judged[decisive]),
         decisive_q=_triple(q[decisive].tolist()),
         threshold_mev=float(threshold[decisive]),
         gamma_lowest_mev=float(lowest[at_gamma].min()) if at_gamma.any() else None,
         elsewhere_lowest_mev=float(lowest[~at_gamma].min()) if not at_gamma.all() else None,
         n_q=len(lowest),
         n_q_failed=failed,
+        gamma_modes=gamma,
     )
 
 

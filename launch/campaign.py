@@ -20,9 +20,13 @@ from hightc.launch.errors import CampaignError
 from hightc.launch.structures import read_structure
 from hightc.makers.errors import CalculationError
 from hightc.makers.qe.pseudopotentials import family_directory, identify, select_pseudopotentials
-from hightc.makers.qe.recipe import PROTOCOL_NAMES, Recipe, make_recipe
+from hightc.makers.qe.recipe import PROTOCOL_NAMES, Recipe, make_recipe, require_electron_phonon
+from hightc.makers.qe.relativity import require_relativity
+from hightc.makers.qe.wannier_recipe import WannierRecipe, make_wannier_recipe
 from hightc.makers.settings import ComputeSettings
 from hightc.makers.tc import DEFAULT_MU_STAR
+
+Route = Literal["linear_response", "wannier"]
 
 LABEL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
 KEY_DIGITS = 6
@@ -48,6 +52,8 @@ class MaterialEntry(_Part):
     prototype: str | None = Field(None, description="A line such as 'fcc Al 4.05'; lengths in Angstrom.")
     file: str | None = Field(None, description="Structure file, relative to the campaign file.")
     recipe: dict[str, Any] = Field(default_factory=dict, description="Numbers of this material.")
+    route: Route | None = Field(None, description="How the coupling of this material is summed.")
+    wannier: dict[str, Any] = Field(default_factory=dict, description="Numbers of the Wannier route of this material.")
 
 
 class CampaignFile(_Part):
@@ -55,10 +61,18 @@ class CampaignFile(_Part):
 
     name: str | None = Field(None, pattern=LABEL.pattern, description="Name of the campaign; the file's by default.")
     protocol: Literal["draft", "screen", "precise"] = Field("screen", description="Accuracy.")
-    route: Literal["linear_response"] = Field("linear_response", description="How the coupling is summed.")
+    route: Route = Field(
+        "linear_response",
+        description="How the coupling is summed; wannier goes on from the phonons of the linear response.",
+    )
     mu_star: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(DEFAULT_MU_STAR, min_length=1)
     pseudopotentials: PseudopotentialChoice = PseudopotentialChoice()
     recipe: dict[str, Any] = Field(default_factory=dict, description="Numbers of every material.")
+    wannier: dict[str, Any] = Field(default_factory=dict, description="Numbers of the Wannier route.")
+    q_jobs: int | None = Field(
+        None, ge=1, description="Runs of ph.x side by side for one material; None: as many as there are cores for."
+    )
+    finer_q_passes: int = Field(1, ge=0, le=2, description="Finer q meshes tried where modes are marginal.")
     materials: dict[str, MaterialEntry] = Field(min_length=1, description="Materials by label.")
 
 
@@ -78,6 +92,12 @@ class Material:
         Coulomb pseudopotentials.
     key
         Digest of everything above but mu_star, which only the last step depends on.
+    wannier
+        Numbers of the Wannier route; None where only the linear response is asked for.
+    q_jobs
+        Runs of ph.x side by side; None: as many as there are cores for.
+    finer_q_passes
+        Finer q meshes tried where modes are marginal.
     """
 
     tag: MaterialTag
@@ -85,6 +105,9 @@ class Material:
     recipe: Recipe
     mu_star: tuple[float, ...]
     key: str
+    wannier: WannierRecipe | None = None
+    q_jobs: int | None = None
+    finer_q_passes: int = 1
 
     @property
     def folder(self) -> str:
@@ -200,12 +223,29 @@ def _resolve(
             norm_conserving=all(file.norm_conserving for file in files),
             overrides={**entries.recipe, **entry.recipe},
         )
+        require_relativity(files, spin_orbit=recipe.spin_orbit)
+        require_electron_phonon(recipe)
+        wannier = _wannier(structure, recipe, entries, entry)
     except CalculationError as error:
         msg = f"{where}: {error}"
         raise CampaignError(msg) from None
     tag = MaterialTag(campaign=campaign, material=label)
-    key = _digest(tag, structure, recipe, entries)
-    return Material(tag=tag, structure=structure, recipe=recipe, mu_star=entries.mu_star, key=key)
+    return Material(
+        tag=tag,
+        structure=structure,
+        recipe=recipe,
+        mu_star=entries.mu_star,
+        key=_digest(tag, structure, recipe, wannier),
+        wannier=wannier,
+        q_jobs=entries.q_jobs,
+        finer_q_passes=entries.finer_q_passes,
+    )
+
+
+def _wannier(structure: Structure, recipe: Recipe, entries: CampaignFile, entry: MaterialEntry) -> WannierRecipe | None:
+    """Numbers of the Wannier route, where it is asked for; they are checked either way."""
+    made = make_wannier_recipe(structure, recipe, {**entries.wannier, **entry.wannier})
+    return made if (entry.route or entries.route) == "wannier" else None
 
 
 def _family(family: str, folder: Path) -> str:
@@ -215,17 +255,19 @@ def _family(family: str, folder: Path) -> str:
     return family
 
 
-def _digest(tag: MaterialTag, structure: Structure, recipe: Recipe, entries: CampaignFile) -> str:
-    """Digest of the inputs; pseudopotentials count by their content, wherever they lie."""
-    content = {
+def _digest(tag: MaterialTag, structure: Structure, recipe: Recipe, wannier: WannierRecipe | None) -> str:
+    """Digest of the inputs; pseudopotentials count by their content, and options that came later where they are set."""
+    content: dict[str, Any] = {
         "tag": tag.model_dump(),
         "lattice": _rounded(structure.lattice.matrix),
         "species": [site.specie.symbol for site in structure],
         "positions": _rounded(structure.frac_coords),
-        "recipe": recipe.model_dump(exclude={"pseudopotential_family", "pseudopotentials"}),
+        "recipe": recipe.model_dump(exclude={"pseudopotential_family", "pseudopotentials"}, exclude_defaults=True),
         "pseudopotentials": {item.element: item.sha256 for item in recipe.pseudopotentials},
-        "route": entries.route,
+        "route": "linear_response",
     }
+    if wannier is not None:
+        content |= {"route": "wannier", "wannier": wannier.model_dump(exclude_defaults=True)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hightc.launch.command_parser import CommandParser
 from hightc.launch.errors import LaunchError
+from hightc.launch.failures_listing import add_failures
 from hightc.launch.tc_command import add_tc
 from hightc.makers.errors import CalculationError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from hightc.launch.query_output import Layout
     from hightc.launch.settings import Settings
 
-KINDS = ("tc", "alpha2f", "phonon", "coupling", "force_constants", "structure", "scf")
+KINDS = ("tc", "alpha2f", "phonon", "phonon_bands", "coupling", "force_constants", "structure", "scf")
 """Kinds of documents, as in ``hightc.analysis.documents.DOCUMENTS``, which is too heavy to import for a help text."""
 
 METHODS = ("allen_dynes", "mcmillan", "xie_2019", "xie_2022", "eliashberg")
@@ -144,7 +145,8 @@ def _parser() -> CommandParser:
     _add_doctor(commands)
     _add_pseudos(commands)
     _add_database(commands)
-    _add_settings(commands)
+    _add_command(commands, "settings", _settings, "every setting with its value, where it comes from and what it means")
+    add_failures(commands)
     _add_lpad(commands)
     _add_command(commands, "version", _version, "show the version")
     return parser
@@ -272,10 +274,6 @@ def _add_database(commands: argparse._SubParsersAction[CommandParser]) -> None:
         "status exits with 1 if it does not run.",
     )
     parser.add_argument("action", choices=("start", "stop", "status"))
-
-
-def _add_settings(commands: argparse._SubParsersAction[CommandParser]) -> None:
-    _add_command(commands, "settings", _settings, "every setting with its value, where it comes from and what it means")
 
 
 def _positive(text: str) -> int:

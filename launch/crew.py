@@ -159,7 +159,7 @@ class Crew:
         return self.directory / "workers" / f"worker-{number}.log"
 
     def _count(self) -> int:
-        return worker_count(self.settings, len(self.submissions))
+        return worker_count(self.settings, sum(max(entry.q_jobs, 1) for entry in self.submissions))
 
     def _start(self, number: int) -> None:
         environment = {

@@ -18,6 +18,7 @@ from hightc.launch.campaign import Campaign, Material
 from hightc.launch.errors import LaunchError
 from hightc.launch.store import Database
 from hightc.makers.electron_phonon import Alpha2FMaker
+from hightc.makers.epw import FineMeshMaker
 from hightc.makers.tc import TcMaker
 from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
 
@@ -29,6 +30,9 @@ MU_STAR = "mu_star"
 
 WORKER_PREFIX = "hightc@"
 
+SPECTRUM_STEPS = (Alpha2FMaker.name, FineMeshMaker.name)
+"""Steps whose spectrum Tc is computed from, one a route."""
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -39,17 +43,20 @@ class Submission:
     material
         The material.
     fw_ids
-        Its fireworks, in order.
+        Its fireworks, in order, as they were submitted; running jobs may have added others (:func:`nodes_of`).
     reused
         Whether its workflow was there before.
+    q_jobs
+        Runs of ph.x that may go on side by side.
     """
 
     material: Material
     fw_ids: tuple[int, ...]
     reused: bool
+    q_jobs: int = 1
 
 
-def make_workflow(material: Material, directory: Path) -> Workflow:
+def make_workflow(material: Material, directory: Path, *, q_jobs: int = 1) -> Workflow:
     """FireWorks workflow of one material.
 
     Parameters
@@ -58,8 +65,16 @@ def make_workflow(material: Material, directory: Path) -> Workflow:
         The material.
     directory
         Folder of the campaign; each step runs in a sub-folder of its own.
+    q_jobs
+        Runs of ph.x side by side, where the material does not say.
     """
-    maker = ElectronPhononFlowMaker(recipe=material.recipe, tc=TcMaker(mu_star=material.mu_star))
+    maker = ElectronPhononFlowMaker(
+        recipe=material.recipe,
+        tc=TcMaker(mu_star=material.mu_star),
+        q_jobs=material.q_jobs or q_jobs,
+        finer_q_passes=material.finer_q_passes,
+        wannier=material.wannier,
+    )
     return schedule(maker.make(material.structure, material.tag), material, directory)
 
 
@@ -87,7 +102,7 @@ def schedule(flow: Flow, material: Material, directory: Path, *, first: int = 1)
                     "_launch_dir": str(directory / material.folder / f"{position:02d}-{step}"),
                     # later steps first: a material that is under way is finished before the next is begun
                     "_priority": position,
-                    **({MU_STAR: list(material.mu_star)} if job is flow.jobs[-1] else {}),
+                    **({MU_STAR: list(material.mu_star)} if isinstance(getattr(job, "maker", None), TcMaker) else {}),
                 }
             )
         )
@@ -103,17 +118,36 @@ def schedule(flow: Flow, material: Material, directory: Path, *, first: int = 1)
 def in_order(fireworks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Fireworks of a workflow from its first step to its last.
 
-    jobflow gives the first step the highest id, and FireWorks' page lists the highest id first.
+    jobflow gives the first step the highest id, and FireWorks' page lists the highest id first; those that a running
+    job added have higher ids still, and the priority of that job.
 
     Parameters
     ----------
     fireworks
-        Documents with ``fw_id``.
+        Documents with ``fw_id`` and ``spec._priority``.
     """
-    return sorted(fireworks, key=lambda firework: -int(firework["fw_id"]))
+    return sorted(fireworks, key=_place)
 
 
-def submit(campaign: Campaign, database: Database, directory: Path) -> tuple[Submission, ...]:
+def _place(firework: Mapping[str, Any]) -> tuple[float, float]:
+    return float(firework.get("spec", {}).get("_priority", 0)), -int(firework["fw_id"])
+
+
+def nodes_of(submission: Submission, database: Database) -> list[int]:
+    """Fireworks of a material now, those that running jobs added among them.
+
+    Parameters
+    ----------
+    submission
+        The material in the LaunchPad.
+    database
+        The database.
+    """
+    workflow = database.launchpad.workflows.find_one({"nodes": {"$in": list(submission.fw_ids)}}, {"nodes": 1})
+    return sorted(workflow["nodes"]) if workflow else list(submission.fw_ids)
+
+
+def submit(campaign: Campaign, database: Database, directory: Path, *, q_jobs: int = 1) -> tuple[Submission, ...]:
     """Add the materials that the LaunchPad does not have; reuse the others.
 
     Parameters
@@ -124,32 +158,42 @@ def submit(campaign: Campaign, database: Database, directory: Path) -> tuple[Sub
         The database.
     directory
         Folder of the campaign, absolute.
+    q_jobs
+        Runs of ph.x side by side for one material, where it does not say.
     """
     launchpad = database.launchpad
     submissions = []
     for material in campaign.materials:
         known = launchpad.workflows.find_one({"metadata.key": material.key}, {"nodes": 1})
         if known is None:
-            ids = list(launchpad.add_wf(make_workflow(material, directory)).values())
+            ids = list(launchpad.add_wf(make_workflow(material, directory, q_jobs=q_jobs)).values())
         else:
             ids = [*known["nodes"], *_add_mu_star(launchpad, known["nodes"], material, directory)]
-        submissions.append(Submission(material, tuple(sorted(ids, reverse=True)), reused=known is not None))
+        submissions.append(
+            Submission(
+                material, tuple(sorted(ids, reverse=True)), reused=known is not None, q_jobs=material.q_jobs or q_jobs
+            )
+        )
     return tuple(submissions)
 
 
 def _add_mu_star(launchpad: LaunchPad, nodes: Sequence[int], material: Material, directory: Path) -> list[int]:
     """Add a Tc step to a material whose spectrum was, or will be, computed for other mu* only."""
     asked = {"fw_id": {"$in": list(nodes)}, f"spec.{MU_STAR}": list(material.mu_star)}
-    spectrum = launchpad.fireworks.find_one(
-        {"fw_id": {"$in": list(nodes)}, "name": f"{material.tag.material} {Alpha2FMaker.name}"},
-        {"fw_id": 1, "spec._tasks.job.uuid": 1},
-    )
-    if spectrum is None or launchpad.fireworks.count_documents(asked):
+    if launchpad.fireworks.count_documents(asked):
         return []
-    reference = OutputReference(spectrum["spec"]["_tasks"][0]["job"]["uuid"])
-    step = Flow([TcMaker(mu_star=material.mu_star).make(reference)])
-    launchpad.append_wf(schedule(step, material, directory, first=len(nodes) + 1), [spectrum["fw_id"]])
-    grown = launchpad.workflows.find_one({"nodes": spectrum["fw_id"]}, {"nodes": 1})
+    for count, name in enumerate(SPECTRUM_STEPS, start=1):
+        named = {"fw_id": {"$in": list(nodes)}, "name": f"{material.tag.material} {name}"}
+        found = list(launchpad.fireworks.find(named, {"fw_id": 1, "spec._tasks.job.uuid": 1}))
+        if not found:
+            continue
+        # a finer mesh takes the place of a coarser one, with a higher id
+        spectrum = max(found, key=lambda firework: int(firework["fw_id"]))
+        reference = OutputReference(spectrum["spec"]["_tasks"][0]["job"]["uuid"])
+        step = TcMaker(mu_star=material.mu_star).make(reference)
+        workflow = schedule(Flow([step]), material, directory, first=len(nodes) + count)
+        launchpad.append_wf(workflow, [spectrum["fw_id"]])
+    grown = launchpad.workflows.find_one({"nodes": {"$in": list(nodes)}}, {"nodes": 1})
     return [fw_id for fw_id in grown["nodes"] if fw_id not in nodes]
 
 

@@ -174,7 +174,7 @@ def show_element(element: str, directory: Path) -> int:
     if not Element.is_valid_symbol(element):
         msg = f"element: expected a chemical symbol such as Pb, found {element!r}"
         raise LaunchError(msg)
-    table = Table("family", "file", "type", "functional", "cutoff (Ry)", "sha256")
+    table = Table("family", "file", "type", "relativity", "functional", "cutoff (Ry)", "sha256")
     for family in find_families(directory):
         for path in find_pseudopotentials(family.path, element):
             file = read_upf_header(path)
@@ -182,6 +182,7 @@ def show_element(element: str, directory: Path) -> int:
                 family.name,
                 path.name,
                 "norm-conserving" if file.norm_conserving else "ultrasoft or PAW",
+                "full" if file.fully_relativistic else "scalar",
                 file.functional,
                 "not given" if file.ecutwfc_ry is None else f"{file.ecutwfc_ry:g}",
                 identify(file).sha256[:12],

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from hightc.analysis.parsers.progress import read_progress
-from hightc.launch.dispatch import Submission, in_order
+from hightc.launch.dispatch import Submission, in_order, nodes_of
 from hightc.launch.recovery import utc
 from hightc.launch.store import Database
 
@@ -65,8 +65,8 @@ def read_campaign_progress(submissions: Iterable[Submission], database: Database
 
 def _progress(submission: Submission, database: Database) -> Progress:
     label = submission.material.tag.material
-    fields = {"fw_id": 1, "name": 1, "state": 1, "launches": 1}
-    found = database.launchpad.fireworks.find({"fw_id": {"$in": list(submission.fw_ids)}}, fields)
+    fields = {"fw_id": 1, "name": 1, "state": 1, "launches": 1, "spec._priority": 1}
+    found = database.launchpad.fireworks.find({"fw_id": {"$in": nodes_of(submission, database)}}, fields)
     fireworks = in_order(found)
     states = [str(firework["state"]) for firework in fireworks]
     current = next((fw for fw in fireworks if fw["state"] in ("RUNNING", "RESERVED")), None)

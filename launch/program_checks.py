@@ -13,7 +13,8 @@ from hightc.analysis.parsers.run_end import RunEnd, read_run_end
 from hightc.launch.findings import Finding, Status
 from hightc.launch.settings import Settings
 from hightc.makers.errors import CalculationError
-from hightc.makers.execution import PROGRAMS, Program, QEJob, die_with_parent, program_command
+from hightc.makers.execution import QEJob, die_with_parent
+from hightc.makers.programs import LINEAR_RESPONSE_PROGRAMS, PROGRAMS, Program, program_command
 
 PROGRAM_TIMEOUT_SECONDS = 30.0
 
@@ -32,7 +33,8 @@ def check_programs(settings: Settings, timeout_seconds: float = PROGRAM_TIMEOUT_
     for program in PROGRAMS:
         finding = _check_program(program, settings, timeout_seconds)
         yield finding
-        if finding.status == "ok":
+        # epw.x counts its own versions
+        if finding.status == "ok" and program in LINEAR_RESPONSE_PROGRAMS:
             versions.add(finding.found.partition(" ")[0])
     if len(versions) > 1:
         advice = "take all from one installation: set HIGHTC_PW_COMMAND, HIGHTC_PH_COMMAND and so on to full paths"
@@ -41,15 +43,17 @@ def check_programs(settings: Settings, timeout_seconds: float = PROGRAM_TIMEOUT_
 
 def _check_program(program: Program, settings: Settings, timeout_seconds: float) -> Finding:
     name = f"{program}.x"
+    needed: Status = "problem" if program in LINEAR_RESPONSE_PROGRAMS else "warning"
     try:
         command = program_command(program, settings.model_copy(update={"processes": 1}))
     except CalculationError as error:
-        return Finding(name, "problem", "not found", str(error))
+        found = "not found" if needed == "problem" else "not found; only the Wannier route needs it"
+        return Finding(name, needed, found, str(error))
     path = shutil.which(command[0])
     end, complaint = _start(command, timeout_seconds)
     if end is None or end.code_version is None:
         advice = f"run: {' '.join(command)} < /dev/null: it should name its version before it misses its input"
-        return Finding(name, "problem", f"{path}: {complaint}", advice)
+        return Finding(name, needed, f"{path}: {complaint}", advice)
     return Finding(name, "ok", f"{end.code_version} ({path})")
 
 

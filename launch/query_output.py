@@ -43,6 +43,12 @@ COLUMNS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "lowest_frequency_mev": attrgetter("lowest_frequency_mev"),
         "protocol": attrgetter("protocol"),
     },
+    "phonon_bands": {
+        "q_mesh": attrgetter("q_mesh"),
+        "n_q_points": lambda document: len(document.q_fractional),
+        "lowest_frequency_mev": attrgetter("lowest_frequency_mev"),
+        "protocol": attrgetter("protocol"),
+    },
     "coupling": {
         "q_mesh": attrgetter("q_mesh"),
         "n_q_points": lambda document: len(document.q_points),

@@ -9,7 +9,7 @@ from typing import Any
 
 from fireworks import FWAction, LaunchPad
 
-from hightc.launch.dispatch import ACTIVE, WORKER_PREFIX, Submission, in_order, worker_name
+from hightc.launch.dispatch import ACTIVE, WORKER_PREFIX, Submission, in_order, nodes_of, worker_name
 from hightc.launch.store import Database
 
 LAUNCH_SECONDS = 0.5
@@ -50,7 +50,7 @@ def recover_interrupted(
     launchpad = database.launchpad
     recovered: list[int] = []
     for submission in submissions:
-        lost = _lost_fireworks(submission, launchpad, dead_worker, held)
+        lost = _lost_fireworks(submission, database, dead_worker, held)
         if lost or dead_worker is None:
             launchpad.workflows.update_many({"nodes": {"$in": list(submission.fw_ids)}}, {"$unset": {"locked": True}})
         recovered += [int(firework["fw_id"]) for firework in lost if _make_ready(launchpad, firework)]
@@ -69,8 +69,7 @@ def lost_steps(submissions: Iterable[Submission], database: Database, *, dead_wo
     dead_worker
         Name of the worker.
     """
-    launchpad = database.launchpad
-    lost = [firework for entry in submissions for firework in _lost_fireworks(entry, launchpad, dead_worker)]
+    lost = [firework for entry in submissions for firework in _lost_fireworks(entry, database, dead_worker)]
     return [int(firework["fw_id"]) for firework in lost if firework["launches"]]
 
 
@@ -94,12 +93,14 @@ def fail_step(fw_id: int, database: Database, reason: str) -> None:
 
 
 def _lost_fireworks(
-    submission: Submission, launchpad: Any, dead_worker: str | None, held: Path | None = None
+    submission: Submission, database: Database, dead_worker: str | None, held: Path | None = None
 ) -> list[Mapping[str, Any]]:
     """Fireworks of a material that nobody will finish, in order."""
     states = ["RUNNING", "RESERVED"] if dead_worker else ["RUNNING", "RESERVED", "FIZZLED"]
-    query = {"fw_id": {"$in": list(submission.fw_ids)}, "state": {"$in": states}}
-    found = launchpad.fireworks.find(query, {"fw_id": 1, "state": 1, "launches": 1, "updated_on": 1})
+    launchpad = database.launchpad
+    query = {"fw_id": {"$in": nodes_of(submission, database)}, "state": {"$in": states}}
+    fields = {"fw_id": 1, "state": 1, "launches": 1, "updated_on": 1, "spec._priority": 1}
+    found = launchpad.fireworks.find(query, fields)
     lost = [firework for firework in found if _is_lost(launchpad, firework, dead_worker, held)]
     return in_order(lost)
 
@@ -201,7 +202,7 @@ def set_aside(campaign: str, submissions: Iterable[Submission], database: Databa
         Steps that were set aside; they go on when the file asks for them again.
     """
     launchpad = database.launchpad
-    wanted = [fw_id for submission in submissions for fw_id in submission.fw_ids]
+    wanted = [fw_id for submission in submissions for fw_id in nodes_of(submission, database)]
     _resume(launchpad, wanted)
     stale = {"spec.campaign": campaign, "state": {"$in": list(ACTIVE)}, "fw_id": {"$nin": wanted}}
     count = 0

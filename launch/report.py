@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -18,7 +18,8 @@ from pymatgen.core import Structure
 from hightc.analysis.critical_temperature import spectrum_sha256
 from hightc.analysis.documents import (
     Alpha2FDocument,
-    CouplingDocument,
+    Document,
+    PhononBandsDocument,
     PhononDocument,
     Pseudopotential,
     StructureDocument,
@@ -40,7 +41,7 @@ from hightc.analysis.plots.wording import (
 )
 from hightc.launch.report_table import gate_number, next_step, provenances, ranked, redact, run_folder, warnings_of
 from hightc.launch.results import MaterialResult, Outcome
-from hightc.makers.execution import PROGRAMS
+from hightc.makers.programs import PROGRAMS
 from hightc.makers.qe.failures import FAILURES
 from hightc.makers.qe.recipe import Recipe, load_protocol
 
@@ -203,7 +204,7 @@ def _filters(campaign_file: Path | None) -> dict[str, Callable[..., Any]]:
         "numbers": _numbers,
         "numerical_error": numerical_error,
         "pieces": PIECES.findall,
-        "physics": lambda codes: "; ".join(item.physics for item in FAILURES if item.code in codes and item.physics),
+        "physics": lambda codes: "; ".join(item.physics or "nothing" for item in FAILURES if item.code in codes),
         "plateau": _plateau,
         "programs": lambda result: _program_versions([result]),
         "protocol": lambda recipe: load_protocol(recipe.protocol).description,
@@ -218,15 +219,15 @@ def _filters(campaign_file: Path | None) -> dict[str, Callable[..., Any]]:
     }
 
 
-def _last(result: MaterialResult, kind: str) -> StructureDocument | CouplingDocument | None:
+def _last(result: MaterialResult, kind: str) -> Document | None:
     found = result.documents.get(kind, ())
-    return cast(StructureDocument | CouplingDocument, found[-1]) if found else None
+    return found[-1] if found else None
 
 
 def _structure(result: MaterialResult) -> Structure:
     """Relaxed structure, or the one of the campaign where it was not relaxed."""
     relaxed = _last(result, "structure")
-    return relaxed.structure if relaxed else result.submission.material.structure
+    return relaxed.structure if isinstance(relaxed, StructureDocument) else result.submission.material.structure
 
 
 def _sensitivity(result: MaterialResult) -> TcSensitivity | None:
@@ -325,7 +326,7 @@ def _figures(result: MaterialResult, index: int) -> dict[str, Markup]:
         return {}
     # matplotlib takes most of a second to import, and whoever asks for help does not need it
     from hightc.analysis.plots.alpha2f import plot_alpha2f, plot_lambda_smearing  # noqa: PLC0415
-    from hightc.analysis.plots.phonons import plot_phonon_dos  # noqa: PLC0415
+    from hightc.analysis.plots.phonons import plot_phonon_bands, plot_phonon_dos  # noqa: PLC0415
     from hightc.analysis.plots.style import figure_svg  # noqa: PLC0415
 
     figures: dict[str, Markup] = {}
@@ -337,6 +338,11 @@ def _figures(result: MaterialResult, index: int) -> dict[str, Markup]:
         figures["smearing"] = Markup(  # noqa: S704
             figure_svg(plot_lambda_smearing(spectrum), prefix=f"m{index}-smearing")
         )
-    if phonon is not None:
+    bands = _last(result, "phonon_bands")
+    if isinstance(bands, PhononBandsDocument):
+        figures["bands"] = Markup(  # noqa: S704
+            figure_svg(plot_phonon_bands(bands, phonon), prefix=f"m{index}-bands")
+        )
+    elif phonon is not None:
         figures["phonons"] = Markup(figure_svg(plot_phonon_dos(phonon), prefix=f"m{index}-phonons"))  # noqa: S704
     return figures

@@ -8,9 +8,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from hightc.analysis.documents import DOCUMENTS, Alpha2FDocument, Document, Gate, PhononDocument, TcDocument
-from hightc.launch.dispatch import ACTIVE, Submission, in_order
+from hightc.analysis.documents import (
+    DOCUMENTS,
+    Alpha2FDocument,
+    Document,
+    GapDocument,
+    Gate,
+    PhononDocument,
+    TcDocument,
+    WannierDocument,
+)
+from hightc.analysis.documents.alpha2f import Route
+from hightc.launch.dispatch import ACTIVE, Submission, in_order, nodes_of
 from hightc.launch.store import OUTPUTS, Database
+
+PRECISE_FIRST: tuple[Route, ...] = ("wannier", "linear_response")
 
 TRACEBACK = "Traceback (most recent call last):"
 OWN_ERROR = re.compile(r"^hightc\.[\w.]+: ")
@@ -82,14 +94,47 @@ class MaterialResult:
 
     @property
     def tc(self) -> TcDocument | None:
-        """Critical temperatures at the mu* of the campaign, where it came that far."""
-        return _tc_at(self.documents, self.submission.material.mu_star)
+        """Critical temperatures at the mu* of the campaign by the most precise route that came that far."""
+        return next((found for route in PRECISE_FIRST if (found := self.tc_of(route)) is not None), None)
+
+    def tc_of(self, route: Route) -> TcDocument | None:
+        """Critical temperatures of one route; None if it did not come that far.
+
+        Parameters
+        ----------
+        route
+            linear_response or wannier.
+        """
+        return _tc_at(self.documents, self.submission.material.mu_star, route)
 
     @property
     def alpha2f(self) -> Alpha2FDocument | None:
-        """Spectral function, where it came that far."""
-        found = self.documents.get("alpha2f", ())
-        return found[-1] if found and isinstance(found[-1], Alpha2FDocument) else None
+        """Spectral function that :attr:`tc` belongs to; without a Tc, that of the linear response."""
+        tc = self.tc
+        return self.alpha2f_of((tc.route if tc else None) or "linear_response")
+
+    def alpha2f_of(self, route: Route) -> Alpha2FDocument | None:
+        """Spectral function of one route; None if it did not come that far.
+
+        Parameters
+        ----------
+        route
+            linear_response or wannier.
+        """
+        found = [item for item in self.documents.get("alpha2f", ()) if isinstance(item, Alpha2FDocument)]
+        return next((document for document in reversed(found) if document.route == route), None)
+
+    @property
+    def wannier(self) -> WannierDocument | None:
+        """Wannier functions, where it came that far."""
+        found = self.documents.get("wannier", ())
+        return found[-1] if found and isinstance(found[-1], WannierDocument) else None
+
+    @property
+    def gaps(self) -> GapDocument | None:
+        """Superconducting gaps, where it came that far."""
+        found = self.documents.get("gap", ())
+        return found[-1] if found and isinstance(found[-1], GapDocument) else None
 
     @property
     def phonon(self) -> PhononDocument | None:
@@ -107,10 +152,10 @@ class MaterialResult:
         return None if self.outcome is Outcome.ANSWERED else f"not finished: {self.fault or 'run the campaign again'}"
 
 
-def _tc_at(documents: Mapping[str, Sequence[Document]], mu_star: Sequence[float]) -> TcDocument | None:
-    """Newest critical temperatures that hold every one of some mu*."""
+def _tc_at(documents: Mapping[str, Sequence[Document]], mu_star: Sequence[float], route: Route) -> TcDocument | None:
+    """Newest critical temperatures of a route that hold every one of some mu*."""
     for document in reversed(documents.get("tc", ())):
-        if isinstance(document, TcDocument):
+        if isinstance(document, TcDocument) and (document.route or "linear_response") == route:
             computed = {entry.mu_star for entry in document.critical_temperatures}
             if computed.issuperset(mu_star):
                 return document
@@ -137,8 +182,8 @@ def collect_results(
 def _collect(submission: Submission, database: Database, fault: str | None) -> MaterialResult:
     fireworks = list(
         database.launchpad.fireworks.find(
-            {"fw_id": {"$in": list(submission.fw_ids)}},
-            {"fw_id": 1, "name": 1, "state": 1, "launches": 1, "spec._tasks.job.uuid": 1},
+            {"fw_id": {"$in": nodes_of(submission, database)}},
+            {"fw_id": 1, "name": 1, "state": 1, "launches": 1, "spec._priority": 1, "spec._tasks.job.uuid": 1},
         )
     )
     uuids = [task["job"]["uuid"] for firework in fireworks for task in firework["spec"]["_tasks"]]
@@ -155,11 +200,14 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
     )
     failed = next((found for found in in_order(fireworks) if found["state"] == "FIZZLED"), None)
     failure = _failure(failed, database, fault) if failed else None
-    if _tc_at(documents, submission.material.mu_star) is not None:
+    asked = PRECISE_FIRST if submission.material.wannier else PRECISE_FIRST[1:]
+    answered = [_tc_at(documents, submission.material.mu_star, route) is not None for route in asked]
+    settled = not any(found["state"] in ACTIVE for found in fireworks)
+    if all(answered) or (any(answered) and settled and failure is None):
         outcome = Outcome.ANSWERED
     elif gate is not None:
         outcome = Outcome.GATED
-    elif failure is not None and not any(found["state"] in ACTIVE for found in fireworks):
+    elif failure is not None and settled:
         outcome = Outcome.FAILED
     else:
         outcome = Outcome.UNFINISHED

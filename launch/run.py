@@ -12,17 +12,19 @@ from pymongo.errors import ConnectionFailure
 from rich.console import Console
 
 from hightc.launch.campaign import Campaign, read_campaign
-from hightc.launch.crew import Crew
+from hightc.launch.crew import Crew, available_cores
+from hightc.launch.disk_space import campaign_need, drop_finished, require_room
 from hightc.launch.dispatch import Submission, hold_campaign, submit
 from hightc.launch.errors import DatabaseError, LaunchError
 from hightc.launch.monitor import ProgressDisplay, clock, is_active, read_campaign_progress
 from hightc.launch.recovery import recover_interrupted, set_aside
 from hightc.launch.report import write_report
-from hightc.launch.report_table import result_table
+from hightc.launch.report_table import provenances, result_table
 from hightc.launch.results import MaterialResult, Outcome, collect_results
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database, open_database
-from hightc.makers.execution import PROGRAMS, program_command, require_free_space
+from hightc.makers.execution import require_free_space
+from hightc.makers.programs import LINEAR_RESPONSE_PROGRAMS, PROGRAMS, program_command
 
 PACKAGES = (
     "hightc",
@@ -37,6 +39,10 @@ PACKAGES = (
     "pymongo",
 )
 POLL_SECONDS = 0.5
+CORES_OF_A_Q_JOB = 4
+"""Cores below which ph.x shares its k points among processes rather than its q points among jobs: that wastes less."""
+SETTLED = frozenset({Outcome.ANSWERED, Outcome.GATED})
+"""Outcomes after which nothing is left to do."""
 
 
 def run_campaign(path: Path, settings: Settings, console: Console | None = None) -> int:
@@ -65,7 +71,7 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
     started = time.monotonic()
     campaign = read_campaign(path, settings)
     directory = (settings.work_directory / campaign.name).absolute()
-    _require_programs(settings)
+    _require_programs(campaign, settings)
     _make_directory(directory)
     require_free_space(directory, settings.scratch_minimum_gb)
     database = open_database(settings)
@@ -81,6 +87,7 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         )
         raise DatabaseError(msg) from None
     elapsed = time.monotonic() - started
+    _let_go([result.submission for result in results if result.outcome in SETTLED], directory, settings, console)
     console.print(result_table(results, campaign_file=path))
     report = directory / "report.html"
     write_report(
@@ -91,6 +98,8 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         elapsed_seconds=elapsed if worked else None,
         campaign_file=path,
     )
+    for line in reuse_lines(results):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"report: {report}", highlight=False, soft_wrap=True)
     console.print(f"elapsed: {clock(elapsed)}", highlight=False)
     return exit_code(results)
@@ -104,8 +113,25 @@ def exit_code(results: Sequence[MaterialResult]) -> int:
     results
         What became of each material.
     """
-    settled = {Outcome.ANSWERED, Outcome.GATED}
-    return 0 if all(result.outcome in settled for result in results) else 1
+    return 0 if all(result.outcome in SETTLED for result in results) else 1
+
+
+def reuse_lines(results: Sequence[MaterialResult]) -> list[str]:
+    """Say of each material how many of its calculations were taken over from where.
+
+    Parameters
+    ----------
+    results
+        What became of each material.
+    """
+    lines = []
+    for result in results:
+        steps = provenances(result)
+        folders = dict.fromkeys(str(Path(step.reused_from).parent) for step in steps if step.reused_from)
+        count = sum(step.reused_from is not None for step in steps)
+        if count:
+            lines.append(f"{result.label}: {count} of {len(steps)} calculations reused from {', '.join(folders)}")
+    return lines
 
 
 def package_versions() -> dict[str, str]:
@@ -113,9 +139,23 @@ def package_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
-def _require_programs(settings: Settings) -> None:
-    for program in PROGRAMS:
+def _require_programs(campaign: Campaign, settings: Settings) -> None:
+    needed = PROGRAMS if any(material.wannier for material in campaign.materials) else LINEAR_RESPONSE_PROGRAMS
+    for program in needed:
         program_command(program, settings)
+
+
+def q_jobs_for(n_materials: int, settings: Settings) -> int:
+    """Runs of ph.x side by side for one material, so that each has some cores of its own.
+
+    Parameters
+    ----------
+    n_materials
+        Materials of the campaign.
+    settings
+        Settings of this machine.
+    """
+    return max(1, available_cores(settings) // (CORES_OF_A_Q_JOB * max(n_materials, 1)))
 
 
 def _make_directory(directory: Path) -> None:
@@ -145,7 +185,11 @@ def _announce(
 def _compute(
     campaign: Campaign, database: Database, directory: Path, settings: Settings, console: Console
 ) -> tuple[tuple[MaterialResult, ...], bool]:
-    submissions = submit(campaign, database, directory)
+    need = campaign_need(campaign.materials, database, directory, settings)
+    if need.message:
+        console.print(need.message, markup=False, highlight=False, soft_wrap=True)
+    require_room(need, directory, settings)
+    submissions = submit(campaign, database, directory, q_jobs=q_jobs_for(len(campaign.materials), settings))
     _announce(console, campaign, submissions, database, directory)
     crew = Crew(campaign.name, submissions, database, directory, settings)
     worked = _work(crew, database, console)
@@ -167,10 +211,25 @@ def _work(crew: Crew, database: Database, console: Console) -> bool:
     try:
         crew.start()
         with ProgressDisplay(console) as display:
+            tidy: set[str] = set()
             while crew.tend():
-                display.show(read_campaign_progress(crew.submissions, database), time.monotonic() - started)
+                progress = read_campaign_progress(crew.submissions, database)
+                display.show(progress, time.monotonic() - started)
+                finished = {entry.label for entry in progress if entry.state == "finished"} - tidy
+                done = [entry for entry in crew.submissions if entry.material.tag.material in finished]
+                _let_go(done, crew.directory, crew.settings, console)
+                tidy |= finished
                 time.sleep(POLL_SECONDS)
             display.show(read_campaign_progress(crew.submissions, database), time.monotonic() - started)
     finally:
         crew.dismiss()
     return True
+
+
+def _let_go(submissions: Sequence[Submission], directory: Path, settings: Settings, console: Console) -> None:
+    """Drop scratch files of materials on which nothing is left to do."""
+    freed = drop_finished([entry.material for entry in submissions], directory, settings.keep)
+    if freed:
+        labels = ", ".join(entry.material.tag.material for entry in submissions)
+        line = f"freed {freed / 1e6:.3g} MB of scratch files of {labels} (HIGHTC_KEEP={settings.keep})"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

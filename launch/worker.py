@@ -23,6 +23,9 @@ from hightc.launch.store import Database, open_database
 
 IDLE_SECONDS = 0.5
 
+Q_GROUP = " ph.x q "
+"""In the name of a step that computes a group of q points beside others of the same material."""
+
 
 def work(campaign: str, database: Database, directory: Path, name: str, settings: Settings) -> int:
     """Run fireworks of a campaign until none is left that could still become ready.
@@ -69,7 +72,8 @@ def _may_become_ready(database: Database, query: dict[str, Any]) -> bool:
 
 
 def share_of_cores(campaign: str, database: Database, settings: Settings) -> int:
-    """Processes for the next step: the cores are shared evenly by the materials that are under way.
+    """Processes for the next step: the cores are shared evenly by the materials, and groups of q points, that
+    are under way.
 
     Parameters
     ----------
@@ -81,8 +85,12 @@ def share_of_cores(campaign: str, database: Database, settings: Settings) -> int
         Settings of this machine.
     """
     active = {"spec.campaign": campaign, "state": {"$in": list(ACTIVE)}}
-    materials = database.launchpad.fireworks.distinct("spec.material", active)
-    workers = worker_count(settings, max(len(materials), 1))
+    fireworks = database.launchpad.fireworks.find(active, {"name": 1, "spec.material": 1})
+    # steps of one material run one after another, but for groups of q points
+    side_by_side = {
+        (entry["spec"].get("material"), entry["name"] if Q_GROUP in entry["name"] else "") for entry in fireworks
+    }
+    workers = worker_count(settings, max(len(side_by_side), 1))
     return max(settings.processes, available_cores(settings) // workers)
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jobflow import Maker
 
 from hightc.analysis.documents.base import Provenance
+from hightc.analysis.parsers.errors import ParseError
+from hightc.makers.code_version import contradicts, installed_version
+from hightc.makers.content_key import Calculation, content_key
+from hightc.makers.errors import CalculationError
 from hightc.makers.execution import CLEAN_STOP_SECONDS, ProgramRun
 from hightc.makers.qe.pseudopotentials import family_directory, require_unchanged
 from hightc.makers.qe.recipe import Recipe
+from hightc.makers.reuse import FinishedRuns, forget_run
 from hightc.makers.settings import ComputeSettings, compute_settings
 
 
@@ -52,6 +58,45 @@ class QEMaker(Maker):
         require_unchanged(directory, self.recipe.pseudopotentials)
         return directory
 
+    def run(
+        self,
+        calculation: Calculation,
+        compute: Callable[[], ProgramRun],
+        check: Callable[[], object] | None = None,
+    ) -> ProgramRun:
+        """Take over the finished run of the same content, in this folder or from another; compute where there is none.
+
+        Parameters
+        ----------
+        calculation
+            What the result depends on, and which files must be there.
+        compute
+            Stages what the program reads and runs it in the current folder; called only if there is nothing to take
+            over.
+        check
+            Reads the results; a run whose results it cannot read is neither marked as finished nor taken over.
+
+        Returns
+        -------
+        ProgramRun
+            With its key, and the folder it was taken over from.
+        """
+        settings, here = self.settings(), Path.cwd()
+        finished = FinishedRuns(settings.data_directory / "calculations")
+        version = _installed(calculation.program, settings) if settings.reuse else None
+        key = content_key(calculation, self.recipe.pseudopotentials, version)
+        taken = finished.take(key, calculation, here) if key else None
+        if taken is not None and _is_readable(check):
+            return taken
+        forget_run(here, calculation.stem)
+        run = compute()
+        if check is not None:
+            check()
+        if version and not contradicts(version, run.end.code_version):
+            run = replace(run, content_sha256=key)
+        finished.record(calculation, here, run)
+        return run
+
     def provenance(self, program: str, run: ProgramRun) -> Provenance:
         """Where the numbers of a run come from.
 
@@ -69,7 +114,22 @@ class QEMaker(Maker):
             corrections=run.corrections,
             directory=str(Path.cwd()),
             wall_seconds=run.end.wall_seconds,
+            content_sha256=run.content_sha256,
+            reused_from=run.reused_from,
         )
+
+
+def _is_readable(check: Callable[[], object] | None) -> bool:
+    try:
+        if check is not None:
+            check()
+    except (CalculationError, ParseError, OSError):
+        return False
+    return True
+
+
+def _installed(program: str, settings: ComputeSettings) -> str | None:
+    return installed_version(shlex.split(str(getattr(settings, f"{program}_command"))))
 
 
 def clean_stop_seconds(settings: ComputeSettings) -> float | None:
@@ -94,7 +154,8 @@ def correction_warnings(provenances: Iterable[Provenance]) -> tuple[str, ...]:
         Of every run that contributed.
     """
     return tuple(
-        f"{correction.handler} changed {'; '.join(correction.actions)} after {', '.join(correction.errors)}"
+        f"{correction.handler} changed {'; '.join(correction.actions)} after {', '.join(correction.errors)}: "
+        f"{correction.physics or 'the physics is the same'}"
         for provenance in provenances
         for correction in provenance.corrections
     )

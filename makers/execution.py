@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -13,26 +12,28 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import psutil
-from custodian.custodian import Custodian, CustodianError, Job, Validator
+from custodian.custodian import Custodian, CustodianError, ErrorHandler, Job, Validator
 
 from hightc.analysis.documents.base import Correction
 from hightc.analysis.files import write_text
 from hightc.analysis.parsers.run_end import RunEnd, read_run_end
-from hightc.makers.errors import ProgramFailedError, ProgramNotFoundError, ScratchError
+from hightc.makers.errors import ProgramFailedError, ScratchError
+from hightc.makers.programs import Program, lighter_commands, program_command
+from hightc.makers.qe.failure import Failure
 from hightc.makers.qe.failures import DISK_FULL
-from hightc.makers.qe.handlers import FailureHandler
+from hightc.makers.qe.handlers import OutOfMemoryHandler
+from hightc.makers.qe.recorded_process import RecordedProcess, read_recorded_end
 from hightc.makers.settings import ComputeSettings
 
-Program = Literal["pw", "ph", "q2r", "matdyn"]
-PROGRAMS: tuple[Program, ...] = get_args(Program)
-PARALLEL_PROGRAMS: frozenset[Program] = frozenset({"pw", "ph", "matdyn"})
-POOL_PROGRAMS: frozenset[Program] = frozenset({"pw", "ph"})
 CLEAN_STOP_SECONDS = 60.0
 BYTES_PER_GB = 1e9
 MAX_CORRECTIONS = 8
+POLL_SECONDS = 0.5
+"""How often custodian looks whether a program that is monitored still runs."""
+MONITOR_SECONDS = 10.0
 LEFTOVER_SECONDS = 10.0
 FOLDER_VARIABLE = "_HIGHTC_FOLDER"
 """Environment variable by which a program says for which folder it was started."""
@@ -50,27 +51,49 @@ class ProgramRun:
         What handlers changed on the way.
     input_sha256
         SHA-256 of the input as first written, before any correction.
+    content_sha256
+        Key of everything the result depends on (`hightc.makers.content_key`); None if it is not known.
+    reused_from
+        Folder of the run whose outputs were taken over; None if the program ran here.
     """
 
     end: RunEnd
     corrections: tuple[Correction, ...]
     input_sha256: str
+    content_sha256: str | None = None
+    reused_from: str | None = None
 
 
 class QEJob(Job):
     """A program of Quantum ESPRESSO as custodian runs it."""
 
-    def __init__(self, command: Sequence[str], input_file: str, output_file: str, threads: int) -> None:
-        """Keep what is needed to start the program."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        input_file: str,
+        output_file: str,
+        threads: int,
+        lighter: Sequence[tuple[str, Sequence[str]]] = (),
+    ) -> None:
+        """Keep what is needed to start the program, and the commands that need less memory with what they change."""
         self.command = list(command)
         self.input_file = input_file
         self.output_file = output_file
         self.threads = threads
+        self.lighter = list(lighter)
+
+    def lighten(self) -> str | None:
+        """Take the next command with less memory and say what changed; None if there is none."""
+        if not self.lighter:
+            return None
+        change, command = self.lighter.pop(0)
+        self.command = list(command)
+        return change
 
     def setup(self, directory: str = "./") -> None:
         """Nothing: the Maker wrote the input."""
 
-    def run(self, directory: str = "./") -> subprocess.Popen[bytes]:
+    def run(self, directory: str = "./") -> RecordedProcess:
         """Start the program; it dies with its parent, so that a killed worker leaves nothing running."""
         output = Path(directory) / self.output_file
         environment = {
@@ -86,8 +109,9 @@ class QEJob(Job):
             "OMPI_MCA_hwloc_base_binding_policy": "none",
         }
         with output.open("wb") as stdout, output.with_suffix(".err").open("wb") as stderr:
-            return subprocess.Popen(
+            return RecordedProcess(
                 [*die_with_parent(), *self.command],
+                output,
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -152,64 +176,6 @@ class FinishedValidator(Validator):
         return not read_run_end(Path(directory) / self.output_file).succeeded
 
 
-def program_command(program: Program, settings: ComputeSettings, n_k_points: int | None = None) -> list[str]:
-    """Command that runs a program on this machine, without its input.
-
-    Parameters
-    ----------
-    program
-        Which program.
-    settings
-        Settings of this machine.
-    n_k_points
-        Irreducible k points, among which the processes are shared; None if unknown.
-
-    Raises
-    ------
-    ProgramNotFoundError
-        If the program, or mpirun where it is needed, is not found.
-    """
-    command = shlex.split(str(getattr(settings, f"{program}_command")))
-    _require_program(command[0], f"HIGHTC_{program.upper()}_COMMAND")
-    if settings.processes == 1 or program not in PARALLEL_PROGRAMS:
-        return command
-    try:
-        mpi = shlex.split(settings.mpi_command.format(processes=settings.processes))
-    except (KeyError, IndexError, ValueError):
-        msg = (
-            f"HIGHTC_MPI_COMMAND: expected a command in which {{processes}} stands for the number of processes, "
-            f"found {settings.mpi_command!r}"
-        )
-        raise ProgramNotFoundError(msg) from None
-    _require_program(mpi[0], "HIGHTC_MPI_COMMAND")
-    if program not in POOL_PROGRAMS:
-        return [*mpi, *command]
-    return [*mpi, *command, "-nk", str(pool_count(settings.processes, n_k_points))]
-
-
-def pool_count(processes: int, n_k_points: int | None) -> int:
-    """Pools of k points: as many as divide the processes evenly and leave no pool without a point.
-
-    Parameters
-    ----------
-    processes
-        MPI processes.
-    n_k_points
-        Irreducible k points; None if unknown.
-    """
-    most = processes if n_k_points is None else min(processes, n_k_points)
-    return max(count for count in range(1, most + 1) if processes % count == 0)
-
-
-def _require_program(name: str, variable: str) -> None:
-    if shutil.which(name) is None:
-        msg = (
-            f"program {name!r} is not on PATH: install Quantum ESPRESSO (Debian: apt-get install quantum-espresso "
-            f"openmpi-bin; elsewhere: conda install -c conda-forge qe) or set {variable} to its full path"
-        )
-        raise ProgramNotFoundError(msg)
-
-
 def require_free_space(directory: Path, minimum_gb: float) -> None:
     """Refuse to run where the file system is nearly full.
 
@@ -238,10 +204,11 @@ def run_program(
     program: Program,
     *,
     input_text: str,
-    handlers: Sequence[FailureHandler],
+    handlers: Sequence[ErrorHandler],
     settings: ComputeSettings,
     name: str | None = None,
     n_k_points: int | None = None,
+    monitor_seconds: float = MONITOR_SECONDS,
 ) -> ProgramRun:
     """Run a program in the current folder until it succeeds or no handler can help.
 
@@ -252,13 +219,15 @@ def run_program(
     input_text
         Its input, written to ``<name>.in``; the output goes to ``<name>.out``.
     handlers
-        Error handlers, made for these file names.
+        Error handlers, made for these file names; monitors among them look while the program runs.
     settings
         Settings of this machine.
     name
         Stem of the files; the program's name if None.
     n_k_points
         Irreducible k points, among which the processes are shared; None if unknown.
+    monitor_seconds
+        How often monitors look, in s.
 
     Raises
     ------
@@ -274,13 +243,20 @@ def run_program(
     stop_leftovers(folder)
     input_path = folder / f"{stem}.in"
     write_text(input_path, input_text)
-    job = QEJob([*command, "-in", input_path.name], input_path.name, f"{stem}.out", settings.threads)
+    given = ["-in", input_path.name]
+    lighter = [(change, [*words, *given]) for change, words in lighter_commands(program, settings, n_k_points)]
+    job = QEJob([*command, *given], input_path.name, f"{stem}.out", settings.threads, lighter)
+    for handler in handlers:
+        if isinstance(handler, OutOfMemoryHandler):
+            handler.job = job
     custodian = Custodian(
         handlers=list(handlers),
         jobs=[job],
         validators=[FinishedValidator(f"{stem}.out")],
         max_errors=MAX_CORRECTIONS,
         max_errors_per_job=MAX_CORRECTIONS,
+        polling_time_step=POLL_SECONDS,
+        monitor_freq=max(1, round(monitor_seconds / POLL_SECONDS)),
         directory=str(folder),
     )
     try:
@@ -300,29 +276,44 @@ def run_program(
 
 
 def _corrections(run_log: list[dict[str, Any]]) -> tuple[Correction, ...]:
-    return tuple(
-        Correction(
-            handler=type(entry["handler"]).__name__,
-            errors=tuple(str(error) for error in entry["errors"]),
-            actions=tuple(str(action) for action in entry["actions"] or ()),
+    found = []
+    for entry in (entry for job in run_log for entry in job["corrections"]):
+        failure = _failure(entry["handler"])
+        found.append(
+            Correction(
+                handler=type(entry["handler"]).__name__,
+                errors=tuple(str(error) for error in entry["errors"]),
+                actions=tuple(str(action) for action in entry["actions"] or ()),
+                physics=failure.physics if failure else "",
+            )
         )
-        for job in run_log
-        for entry in job["corrections"]
-    )
+    return tuple(found)
 
 
-def _explain(program: Program, output: Path, error: CustodianError, handlers: Sequence[FailureHandler]) -> str:
+def _failure(handler: object) -> Failure | None:
+    """Entry of the table of failures that a handler is for; monitors may have none."""
+    failure = getattr(handler, "failure", None)
+    return failure if isinstance(failure, Failure) else None
+
+
+def _explain(program: Program, output: Path, error: CustodianError, handlers: Sequence[ErrorHandler]) -> str:
     """One message: which program, where, what it said, what was tried, what to do."""
     end = read_run_end(output)
-    seen = [handler.failure for handler in handlers if handler.check(str(output.parent))]
+    blamed = getattr(error, "handler", None)
+    acted = [handler for handler in handlers if handler is blamed or handler.check(str(output.parent))]
+    seen = [failure for failure in map(_failure, acted) if failure is not None]
     symptoms = "; ".join(failure.symptom for failure in seen)
-    said = end.error_message or symptoms or ("its output stops before JOB DONE" if not end.job_done else "")
+    said = end.error_message or symptoms or ("its output stops before its last words" if not end.job_done else "")
+    # otherwise the output says it all
+    mute = end.error_message is None and (end.succeeded or not end.job_done)
+    recorded = read_recorded_end(output)
     stderr = output.with_suffix(".err")
     last = stderr.read_text(errors="replace").strip().splitlines()[-3:] if stderr.is_file() else []
     parts = [
         f"{program}.x failed in {output.parent}",
         said or str(error),
-        f"stderr: {' | '.join(last)}" if last and not said else "",
+        f"return code {recorded[0]}" if mute and recorded and recorded[0] else "",
+        f"stderr: {' | '.join(last)}" if mute and last else "",
         *(failure.advice for failure in seen),
         f"see {output.name} there",
     ]

@@ -86,13 +86,15 @@ def force_gate(max_force_ev_per_angstrom: float, threshold_ry_bohr: float) -> Ga
     )
 
 
-def stability_gate(verdict: StabilityVerdict) -> Gate:
+def stability_gate(verdict: StabilityVerdict, *, note: str | None = None) -> Gate:
     """Unstable structures stop; marginal ones go on with a warning in the message.
 
     Parameters
     ----------
     verdict
         Frequencies held against their thresholds.
+    note
+        What a reader of the message should know besides; None if nothing.
     """
     return Gate(
         name="stable",
@@ -100,7 +102,7 @@ def stability_gate(verdict: StabilityVerdict) -> Gate:
         value=verdict.decisive_mev,
         threshold=verdict.threshold_mev,
         unit="meV",
-        message=verdict.message,
+        message="; ".join((verdict.message, note)) if note else verdict.message,
     )
 
 

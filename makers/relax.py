@@ -14,12 +14,15 @@ from hightc.analysis.documents import Gate, MaterialTag, StructureDocument
 from hightc.analysis.documents.base import identity
 from hightc.analysis.parsers.pw import PwRun, band_gap_ev, read_pw_xml
 from hightc.makers.base import QEMaker, clean_stop_seconds, correction_warnings
+from hightc.makers.content_key import Calculation
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import run_program
 from hightc.makers.gates import force_gate, metal_gate, pressure_gate, respond
 from hightc.makers.qe.handlers import pw_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, pw_input
+from hightc.makers.qe.pseudopotentials import read_upf_header
 from hightc.makers.qe.recipe import Recipe
+from hightc.makers.qe.relativity import require_relativity
 from hightc.makers.qe.symmetry import irreducible_k_points, primitive_cell, space_group_symbol
 
 XML = Path(OUTDIR) / f"{PREFIX}.save" / "data-file-schema.xml"
@@ -31,6 +34,9 @@ OFTEN_MAGNETIC = frozenset(
     )
 )
 """Elements with open 3d, 4f or 5f shells that carry moments in many of their metals."""
+
+MOMENT_BOHR_MAGNETON = 0.05
+"""Moment of a cell above which it is called magnetic; smaller ones are noise of the mesh and the smearing."""
 
 BFGS_GAVE_UP = "history already reset at previous step: stopping"
 """What pw.x 6.7 prints where no step lowers the energy any more, before it calls the relaxation converged."""
@@ -54,21 +60,32 @@ class RelaxMaker(QEMaker):
             Campaign and material.
         """
         settings = self.settings()
+        pseudo_dir = self.pseudo_dir(settings)
+        relativity = require_relativity(
+            [read_upf_header(pseudo_dir / item.filename) for item in self.recipe.pseudopotentials],
+            spin_orbit=self.recipe.spin_orbit,
+        )
         text = pw_input(
             structure,
             self.recipe,
             calculation="vc-relax" if self.recipe.relax else "scf",
             dense=False,
-            pseudo_dir=self.pseudo_dir(settings),
+            pseudo_dir=pseudo_dir,
             max_seconds=clean_stop_seconds(settings),
             for_stress=True,
         )
-        run = run_program(
-            "pw",
-            input_text=text,
-            handlers=pw_handlers("pw"),
-            settings=settings,
-            n_k_points=irreducible_k_points(structure, self.recipe.k_mesh),
+        run = self.run(
+            Calculation("pw", text, outputs=(str(XML),)),
+            lambda: run_program(
+                "pw",
+                input_text=text,
+                handlers=pw_handlers("pw"),
+                settings=settings,
+                n_k_points=irreducible_k_points(
+                    structure, self.recipe.k_mesh, spin_polarized=self.recipe.spin_polarized
+                ),
+            ),
+            lambda: require_converged(read_pw_xml(XML)),
         )
         result = require_converged(read_pw_xml(XML))
         final = primitive_cell(result.structure) if self.recipe.relax else structure
@@ -88,7 +105,7 @@ class RelaxMaker(QEMaker):
             energy_ev=result.energy_ev,
             fermi_ev=result.fermi_ev,
             band_gap_ev=gap,
-            total_magnetization_bohr_magneton=None,
+            total_magnetization_bohr_magneton=result.total_magnetization_bohr_magneton,
             k_mesh=self.recipe.k_mesh,
             target_pressure_gpa=self.recipe.pressure_gpa,
             pressure_gpa=pressure,
@@ -97,7 +114,12 @@ class RelaxMaker(QEMaker):
             space_group=space_group_symbol(final),
             protocol=self.recipe.protocol,
             gates=_gates(gap, pressure, max_force, self.recipe),
-            warnings=(*correction_warnings([provenance]), *_stop_warnings(Path("pw.out")), *_spin_warnings(final)),
+            warnings=(
+                *correction_warnings([provenance]),
+                *_stop_warnings(Path("pw.out")),
+                *relativity,
+                *_spin_warnings(final, result.total_magnetization_bohr_magneton),
+            ),
             provenance=provenance,
         )
         return respond(document)
@@ -140,8 +162,16 @@ def _stop_warnings(output: Path) -> tuple[str, ...]:
     return ("the relaxation stopped before its thresholds: no step lowered the energy; lower scf_threshold_ry",)
 
 
-def _spin_warnings(structure: Structure) -> tuple[str, ...]:
-    magnetic = sorted(OFTEN_MAGNETIC & {element.symbol for element in structure.composition.elements})
-    if not magnetic:
+def _spin_warnings(structure: Structure, magnetization_bohr_magneton: float | None) -> tuple[str, ...]:
+    """Tell magnetism that was not looked for, and magnetism that was found."""
+    if magnetization_bohr_magneton is None:
+        magnetic = sorted(OFTEN_MAGNETIC & {element.symbol for element in structure.composition.elements})
+        if not magnetic:
+            return ()
+        return (f"computed without spin polarisation although {', '.join(magnetic)} is often magnetic",)
+    if abs(magnetization_bohr_magneton) < MOMENT_BOHR_MAGNETON:
         return ()
-    return (f"computed without spin polarisation although {', '.join(magnetic)} is often magnetic",)
+    return (
+        f"magnetic, {magnetization_bohr_magneton:.2f} Bohr magnetons a cell: alpha2F averages over two different "
+        "spins, and singlet pairing is not expected",
+    )

@@ -9,6 +9,7 @@ from jobflow import job
 from hightc.analysis.documents import ScfDocument, StructureDocument
 from hightc.analysis.parsers.pw import PwRun, band_gap_ev, read_pw_xml
 from hightc.makers.base import QEMaker, clean_stop_seconds, correction_warnings
+from hightc.makers.content_key import Calculation
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
 from hightc.makers.qe.handlers import pw_handlers
@@ -18,6 +19,9 @@ from hightc.makers.relax import XML
 from hightc.makers.staging import stage
 
 DOUBLE_DELTA_WEIGHTS = f"{OUTDIR}/{PREFIX}.a2Fsave"
+DENSE_OUTPUTS = (str(XML), DOUBLE_DELTA_WEIGHTS)
+OUTPUTS = (f"{OUTDIR}/{PREFIX}.save", f"{OUTDIR}/{PREFIX}.xml", DOUBLE_DELTA_WEIGHTS)
+"""What ph.x starts from, and whoever takes over the run must therefore find."""
 
 
 @dataclass
@@ -56,10 +60,12 @@ class ScfMaker(QEMaker):
             The calculation on the dense mesh.
         """
         stage(dense.provenance.directory, [DOUBLE_DELTA_WEIGHTS])
-        return _run_scf(self, structure, dense=False)
+        return _run_scf(self, structure, dense=False, upstream=(dense.provenance.content_sha256,))
 
 
-def _run_scf(maker: QEMaker, structure: StructureDocument, *, dense: bool) -> ScfDocument:
+def _run_scf(
+    maker: QEMaker, structure: StructureDocument, *, dense: bool, upstream: tuple[str | None, ...] = ()
+) -> ScfDocument:
     settings = maker.settings()
     mesh = maker.recipe.k_mesh_dense if dense else maker.recipe.k_mesh
     text = pw_input(
@@ -70,12 +76,16 @@ def _run_scf(maker: QEMaker, structure: StructureDocument, *, dense: bool) -> Sc
         pseudo_dir=maker.pseudo_dir(settings),
         max_seconds=clean_stop_seconds(settings),
     )
-    run = run_program(
-        "pw",
-        input_text=text,
-        handlers=pw_handlers("pw"),
-        settings=settings,
-        n_k_points=irreducible_k_points(structure.structure, mesh),
+    run = maker.run(
+        Calculation("pw", text, outputs=DENSE_OUTPUTS if dense else OUTPUTS, upstream=upstream),
+        lambda: run_program(
+            "pw",
+            input_text=text,
+            handlers=pw_handlers("pw"),
+            settings=settings,
+            n_k_points=irreducible_k_points(structure.structure, mesh, spin_polarized=maker.recipe.spin_polarized),
+        ),
+        lambda: read_pw_xml(XML),
     )
     return _document(maker, structure, run, read_pw_xml(XML), dense=dense)
 
@@ -95,7 +105,7 @@ def _document(
         energy_ev=result.energy_ev,
         fermi_ev=result.fermi_ev,
         band_gap_ev=gap,
-        total_magnetization_bohr_magneton=None,
+        total_magnetization_bohr_magneton=result.total_magnetization_bohr_magneton,
         k_mesh=maker.recipe.k_mesh_dense if dense else maker.recipe.k_mesh,
         protocol=maker.recipe.protocol,
         warnings=correction_warnings([provenance]),

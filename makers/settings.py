@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import (
@@ -43,6 +43,7 @@ class ComputeSettings(BaseSettings):
     ph_command: str = Field("ph.x", description="ph.x of Quantum ESPRESSO.")
     q2r_command: str = Field("q2r.x", description="q2r.x of Quantum ESPRESSO.")
     matdyn_command: str = Field("matdyn.x", description="matdyn.x of Quantum ESPRESSO.")
+    epw_command: str = Field("epw.x", description="epw.x of Quantum ESPRESSO, for the Wannier route alone.")
     mpi_command: str = Field(
         "mpirun -np {processes}",
         description="Start of a parallel command; {processes} is replaced. Not used for one process.",
@@ -60,6 +61,13 @@ class ComputeSettings(BaseSettings):
     data_directory: Path = Field(
         default_factory=default_data_directory,
         description="Folder of pseudopotentials and the embedded database.",
+    )
+    reuse: bool = Field(
+        True, description="Take over finished runs of equal content, of any campaign, instead of computing again."
+    )
+    keep: Literal["results", "restart", "everything"] = Field(
+        "restart",
+        description="What stays on disk of a finished material: its results, also what later steps start from, or all.",
     )
     scratch_minimum_gb: float = Field(
         1.0, ge=0, description="Free space in GB below which no program is started in a scratch folder."

@@ -59,7 +59,7 @@ def _matches(source: Path, name: str) -> list[Path]:
     if not matches:
         msg = (
             f"{source}: expected {name} of the step before, found nothing: the folder was cleaned; "
-            "run that step again (hightc lpad rerun_fws)"
+            "run that step again: hightc lpad rerun_fws, then hightc run with HIGHTC_REUSE=false"
         )
         raise StagingError(msg)
     return matches

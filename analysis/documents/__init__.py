@@ -15,11 +15,22 @@ from hightc.analysis.documents.base import (
 from hightc.analysis.documents.phonon import (
     CouplingDocument,
     ForceConstantsDocument,
+    PathSegment,
+    PhononBandsDocument,
     PhononDocument,
     QPointRecord,
 )
 from hightc.analysis.documents.structure import ScfDocument, StructureDocument
 from hightc.analysis.documents.tc import CriticalTemperature, TcDocument, TcSensitivity
+from hightc.analysis.documents.wannier import (
+    FineMesh,
+    FineMeshConvergence,
+    GapDocument,
+    TemperatureGap,
+    VertexDocument,
+    WannierDocument,
+    WindowTrial,
+)
 
 DOCUMENTS: dict[str, type[Document]] = {
     "structure": StructureDocument,
@@ -27,8 +38,12 @@ DOCUMENTS: dict[str, type[Document]] = {
     "coupling": CouplingDocument,
     "force_constants": ForceConstantsDocument,
     "phonon": PhononDocument,
+    "phonon_bands": PhononBandsDocument,
     "alpha2f": Alpha2FDocument,
     "tc": TcDocument,
+    "wannier": WannierDocument,
+    "vertex": VertexDocument,
+    "gap": GapDocument,
 }
 """Class of each stored document by its ``kind``."""
 
@@ -39,9 +54,14 @@ __all__ = [
     "CouplingDocument",
     "CriticalTemperature",
     "Document",
+    "FineMesh",
+    "FineMeshConvergence",
     "ForceConstantsDocument",
+    "GapDocument",
     "Gate",
     "MaterialTag",
+    "PathSegment",
+    "PhononBandsDocument",
     "PhononDocument",
     "Plateau",
     "Provenance",
@@ -53,4 +73,8 @@ __all__ = [
     "StructureDocument",
     "TcDocument",
     "TcSensitivity",
+    "TemperatureGap",
+    "VertexDocument",
+    "WannierDocument",
+    "WindowTrial",
 ]

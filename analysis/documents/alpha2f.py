@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pymatgen.core import Structure
 
 from hightc.analysis.documents.base import Document, Provenance, Record
+from hightc.analysis.documents.wannier import FineMeshConvergence
 
 Route = Literal["linear_response", "wannier"]
 
@@ -52,9 +53,28 @@ class Alpha2FDocument(Document):
     dos_per_ev_spin_cell: tuple[float, ...] = Field(
         description="(n_smearing,) density of states at the Fermi energy in states/eV/spin/cell."
     )
+    dos_tetrahedra_per_ev_spin_cell: float | None = Field(
+        default=None,
+        description="Density of states at the Fermi energy of the dense k mesh by tetrahedra, without smearing, in "
+        "states/eV/spin/cell; None if it was not computed.",
+    )
+    lambda_rescaled: tuple[float | None, ...] | None = Field(
+        default=None,
+        description="(n_smearing,) lambda of moments times dos_tetrahedra_per_ev_spin_cell/dos_per_ev_spin_cell, for "
+        "information: no Tc is made of it; an entry is None where the latter is 0, all are None without the former.",
+    )
     k_mesh: tuple[int, int, int] = Field(description="k mesh of the linear response.")
     k_mesh_dense: tuple[int, int, int] = Field(description="k mesh of the double-delta sum.")
     q_mesh: tuple[int, int, int] = Field(description="q mesh of the phonons.")
+    q_mesh_fine: tuple[int, int, int] | None = Field(
+        default=None, description="q mesh that the coupling was interpolated to; None by linear response."
+    )
+    convergence: FineMeshConvergence | None = Field(
+        default=None, description="The coupling on all fine meshes of the Wannier route; None by linear response."
+    )
+    band_distance_mev: float | None = Field(
+        default=None, description="Distance eta in meV of the Wannier bands; None by linear response."
+    )
     provenance: Provenance = Field(description="Where the numbers come from.")
 
     @model_validator(mode="after")
@@ -64,6 +84,7 @@ class Alpha2FDocument(Document):
             "alpha2f": len(self.alpha2f),
             "moments": len(self.moments),
             "dos_per_ev_spin_cell": len(self.dos_per_ev_spin_cell),
+            **({} if self.lambda_rescaled is None else {"lambda_rescaled": len(self.lambda_rescaled)}),
         }
         for name, length in lengths.items():
             if length != n_smearing:

@@ -120,6 +120,7 @@ class Correction(Record):
     handler: str = Field(description="Name of the handler.")
     errors: tuple[str, ...] = Field(description="What it saw, as codes of the failure table.")
     actions: tuple[str, ...] = Field(description="What it changed, one change an entry.")
+    physics: str = Field(default="", description="What that changed in the result; empty if nothing.")
 
 
 class Provenance(Record):
@@ -131,6 +132,12 @@ class Provenance(Record):
     corrections: tuple[Correction, ...] = Field(description="What error handlers changed, in order.")
     directory: str = Field(description="Folder of the run on the machine that ran it.")
     wall_seconds: float | None = Field(description="Wall time of the programs in s; None if they did not say.")
+    content_sha256: str | None = Field(
+        default=None, description="Key of everything the calculation depends on; None if it was not determined."
+    )
+    reused_from: str | None = Field(
+        default=None, description="Folder of the run whose outputs were taken over; None if the program ran here."
+    )
 
 
 class Gate(Record):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from hightc.analysis.documents.alpha2f import Route
 from hightc.analysis.documents.base import Document, Record
 
 Method = Literal["mcmillan", "allen_dynes", "xie_2019", "xie_2022", "eliashberg"]
@@ -70,6 +71,10 @@ class TcDocument(Document):
     mu_star_reference_mev: float | None = Field(description="That frequency in meV; None if lambda is 0.")
     critical_temperatures: tuple[CriticalTemperature, ...] = Field(description="One entry a method and mu*.")
     alpha2f_sha256: str = Field(description="SHA-256 of the spectrum they were computed from.")
+    route: Route | None = Field(
+        default=None,
+        description="How the coupling was summed; None in documents stored when there was only linear_response.",
+    )
     sensitivity: TcSensitivity | None = Field(
         default=None,
         description="What moves the Tc of the Eliashberg equations, at the first mu*; None in documents stored before "

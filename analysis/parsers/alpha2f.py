@@ -87,7 +87,12 @@ class Alpha2FFile:
 
 
 def read_alpha2f(
-    path: str | Path, *, column: int | None = None, unit: str | None = None, symbol: str = "a2F"
+    path: str | Path,
+    *,
+    column: int | None = None,
+    unit: str | None = None,
+    symbol: str = "a2F",
+    n_points: int | None = None,
 ) -> Alpha2FFile:
     """Read a spectral function, whatever wrote it.
 
@@ -109,6 +114,8 @@ def read_alpha2f(
         Unit of the frequencies of plain columns, a key of ``UNITS_MEV`` in any case, instead of what their header says.
     symbol : str
         Name of the spectrum in notes.
+    n_points : int or None
+        Rows that the file must have (nqstep of EPW), for the layouts that have no end mark.
 
     Returns
     -------
@@ -135,6 +142,10 @@ def read_alpha2f(
         expected = f"one of {', '.join(UNITS_MEV)}" if layout == "table" else f"no unit: {LAYOUTS[layout]} has its own"
         raise ParseError(path, None, expected, repr(unit), "leave the unit out, or give the one of the first column")
     content = _table(file, known) if layout == "table" else _READERS[layout](file)
+    if n_points is not None and len(content.rows.lines) != n_points:
+        file.position = content.rows.lines[-1]
+        error = IncompleteOutputError if len(content.rows.lines) < n_points else ParseError
+        file.fail(f"{n_points} rows", str(len(content.rows.lines)), error)
     chosen = content.default_column if column is None else column
     if not 1 <= chosen <= content.n_columns:
         advice = "count the spectra of the file from 1; the shares of modes in its further columns are none"

@@ -93,12 +93,15 @@ def read_isotropic(file: FortranFile) -> SpectraFound:
     Raises
     ------
     ParseError
-        If a row is cut, a2F does not vanish in the last one, or ``prefix.a2f`` goes on to other frequencies.
+        If a row is cut, a2F vanishes in all rows or does not in the last one, or ``prefix.a2f`` goes on to other
+        frequencies.
     """
     file.read_line("the header")
     rows = read_rows(file)
     if len(rows.values) != 2:
         file.fail("2 columns (omega, a2F)", str(len(rows.values)))
+    if not rows.values[1].any():
+        file.fail("a2F above zero in some row", "zeros only", IncompleteOutputError)
     if (left := left_at_the_end(rows.values[1])) > ENDS_ABOVE_ZERO:
         # EPW's frequencies go a tenth beyond the highest phonon
         expected = "a2F to vanish in the last rows"

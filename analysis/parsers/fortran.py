@@ -88,7 +88,7 @@ class FortranFile:
     @property
     def at_end(self) -> bool:
         """Whether only blank lines are left."""
-        return not any(line.strip() for line in self.lines[self.position :])
+        return not any(self.lines[index].strip() for index in range(self.position, len(self.lines)))
 
     def fail(self, expected: str, found: str, error: type[ParseError] = ParseError) -> NoReturn:
         """Raise an error located at the line last read."""

@@ -1,8 +1,7 @@
-"""What ph.x writes: dynamical matrices, electron-phonon coupling and the list of q points done."""
+"""What ph.x writes: dynamical matrices and electron-phonon coupling."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from hightc.analysis.parsers.bravais import read_cell
 from hightc.analysis.parsers.errors import (
-    IncompleteOutputError,
     InconsistentOutputError,
     MissingOutputError,
     ParseError,
@@ -135,6 +133,71 @@ def read_dynamical_matrices(directory: str | Path, fildyn: str) -> tuple[QPoint,
     return tuple(q_points)
 
 
+def read_q_list(path: str | Path) -> tuple[tuple[int, int, int], NDArray[np.float64]]:
+    """Read the q mesh and its irreducible points, fildyn0.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    q_mesh : tuple of 3 int
+        The mesh.
+    q_cartesian : ndarray (nq, 3)
+        In units of 2 pi/alat.
+
+    Raises
+    ------
+    ParseError
+        If a point is missing or cut.
+    """
+    mesh, listed = _read_listing(FortranFile(path, _ADVICE))
+    return mesh, np.array(listed)
+
+
+def read_dynamical_matrix(path: str | Path) -> QPoint:
+    """Read one dynamical matrix, fildynN, for whose mesh fildyn0 must stand beside it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; its name ends in N.
+
+    Raises
+    ------
+    ParseError
+        If it or fildyn0 is missing or cut, or the name has no number.
+    """
+    path = Path(path)
+    stem = path.name.rstrip("0123456789")
+    if stem == path.name:
+        raise ParseError(path, None, "a name that ends in the number of the q point", repr(path.name), _ADVICE)
+    file = FortranFile(path, _ADVICE)
+    mesh, _ = read_q_list(path.with_name(f"{stem}0"))
+    return _read_dynamical_matrix(file, int(path.name[len(stem) :]), mesh)
+
+
+def read_coupling_file(path: str | Path) -> QPointCoupling:
+    """Read the coupling of one q point, ``elph.inp_lambda.N``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; its name ends in N.
+
+    Raises
+    ------
+    ParseError
+        If it is missing or cut, or the name has no number.
+    """
+    path = Path(path)
+    if not path.suffix[1:].isdigit():
+        raise ParseError(path, None, "a name that ends in the number of the q point", repr(path.name), _ADVICE)
+    return _read_coupling(FortranFile(path, _ADVICE), int(path.suffix[1:]))
+
+
 def _read_listing(listing: FortranFile) -> tuple[tuple[int, int, int], list[list[float]]]:
     """Read the mesh and the irreducible q points of fildyn0."""
     n1, n2, n3 = listing.integers(listing.read_filled_line("the q mesh").split(), 3, "q mesh")
@@ -143,11 +206,46 @@ def _read_listing(listing: FortranFile) -> tuple[tuple[int, int, int], list[list
     return (n1, n2, n3), [listing.numbers(line.split(), 3, "q in 2 pi/alat") for line in lines]
 
 
-def count_finished_q(directory: str | Path, fildyn: str) -> tuple[int, int]:
-    """Count the leading q points that an interrupted ph.x finished, coupling included.
+def read_finished_q(directory: str | Path, fildyn: str) -> tuple[dict[int, QPoint], int]:
+    """Read the q points that a run of ph.x, finished or not, has completed, coupling included.
 
     A q point is finished when its dynamical matrix, its coupling and the files that q2r.x reads are all complete;
     ph.x closes the dynamical matrix last.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where ph.x runs or ran with ``ldisp=.true.`` and ``electron_phonon='interpolated'``.
+    fildyn : str
+        Its keyword.
+
+    Returns
+    -------
+    dict of int to QPoint, int
+        The finished q points by their number from 1, and how many the mesh has; ({}, 0) if ph.x did not come as far
+        as their list.
+    """
+    folder = Path(directory)
+    try:
+        mesh, listed = _read_listing(FortranFile(folder / f"{fildyn}0", _ADVICE))
+    except ParseError:
+        return {}, 0
+    finished = {}
+    for index in range(1, len(listed) + 1):
+        try:
+            point = _read_dynamical_matrix(FortranFile(folder / f"{fildyn}{index}", _ADVICE), index, mesh)
+            coupling = folder / "elph_dir" / f"elph.inp_lambda.{index}"
+            n_smearing = len(_read_coupling(FortranFile(coupling, _ADVICE), index).smearing_ev)
+        except ParseError:
+            continue
+        sizes = [path.stat().st_size for path in (folder / "elph_dir").glob(f"a2Fq2r.*.{index}")]
+        if len(sizes) == n_smearing and len(set(sizes)) == 1 and 0 not in sizes:
+            finished[index] = point
+    return finished, len(listed)
+
+
+def count_finished_q(directory: str | Path, fildyn: str) -> tuple[int, int]:
+    """Count the leading q points that an interrupted ph.x finished, coupling included.
 
     Parameters
     ----------
@@ -161,22 +259,27 @@ def count_finished_q(directory: str | Path, fildyn: str) -> tuple[int, int]:
     tuple of int
         How many are finished, and how many there are; (0, 0) if ph.x did not come as far as their list.
     """
-    folder = Path(directory)
-    try:
-        mesh, listed = _read_listing(FortranFile(folder / f"{fildyn}0", _ADVICE))
-    except ParseError:
-        return 0, 0
-    for index in range(1, len(listed) + 1):
-        try:
-            _read_dynamical_matrix(FortranFile(folder / f"{fildyn}{index}", _ADVICE), index, mesh)
-            coupling = folder / "elph_dir" / f"elph.inp_lambda.{index}"
-            n_smearing = len(_read_coupling(FortranFile(coupling, _ADVICE), index).smearing_ev)
-        except ParseError:
-            return index - 1, len(listed)
-        sizes = [path.stat().st_size for path in (folder / "elph_dir").glob(f"a2Fq2r.*.{index}")]
-        if len(sizes) != n_smearing or len(set(sizes)) != 1 or 0 in sizes:
-            return index - 1, len(listed)
-    return len(listed), len(listed)
+    finished, total = read_finished_q(directory, fildyn)
+    leading = next((index for index in range(1, total + 1) if index not in finished), total + 1) - 1
+    return leading, total
+
+
+def read_coupling(directory: str | Path, index: int) -> QPointCoupling:
+    """Read the coupling of one q point, elph_dir/elph.inp_lambda.N.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where ph.x ran with ``electron_phonon='interpolated'``.
+    index : int
+        N, from 1.
+
+    Raises
+    ------
+    ParseError
+        If the file is missing or cut.
+    """
+    return _read_coupling(FortranFile(Path(directory) / "elph_dir" / f"elph.inp_lambda.{index}", _ADVICE), index)
 
 
 def _read_dynamical_matrix(file: FortranFile, index: int, q_mesh: tuple[int, int, int]) -> QPoint:
@@ -276,84 +379,3 @@ def _read_coupling(file: FortranFile, index: int) -> QPointCoupling:
         coupling=coupling,
         gamma_ghz=gamma,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PhononRun:
-    """What the text output of ph.x says about the q points.
-
-    Attributes
-    ----------
-    code_version : str
-        For example ``6.7MaX``.
-    q_cartesian : ndarray (nq, 3)
-        The q points of the run, in units of 2 pi/alat. A recovered run prints no list: those that
-        it reached.
-    finished : tuple of bool
-        Whether this output diagonalised the dynamical matrix of each. A recovered run leaves out
-        what an earlier one finished, so only the union over the outputs of a case counts.
-    coupled : tuple of bool
-        Whether this output also printed the electron-phonon coupling of each.
-    job_done : bool
-        Whether "JOB DONE" stands at the end.
-    """
-
-    code_version: str
-    q_cartesian: NDArray[np.float64]
-    finished: tuple[bool, ...]
-    coupled: tuple[bool, ...]
-    job_done: bool
-
-
-def read_ph_out(path: str | Path) -> PhononRun:
-    """Read which q points a run of ph.x had and which it finished; a cut output is a legitimate one.
-
-    Parameters
-    ----------
-    path : str or Path
-        The text output of ph.x.
-
-    Returns
-    -------
-    PhononRun
-        Flags in the order of the q list.
-
-    Raises
-    ------
-    ParseError
-        If the output ends before ph.x named a q point.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        raise MissingOutputError(path, None, "a file", "none", "ph.x never started") from None
-    banner = re.search(r"Program PHONON v\.(\S+) starts", text)
-    sections = [(_section_q(section), section) for section in text.split("Calculation of q =")[1:]]
-    visited = [(q, section) for q, section in sections if q is not None]
-    announced, listed = _listed_q(text)
-    q_points = listed or [q for q, _ in visited]
-    if banner is None or not q_points or len(listed) != announced:
-        line = text.count("\n") + 1
-        expected, found = f"the list of {announced or 'all'} q points", f"{len(listed)} q points"
-        raise IncompleteOutputError(path, line, expected, found, _ADVICE)
-    finished, coupled = [False] * len(q_points), [False] * len(q_points)
-    for q, section in visited:
-        index = int(np.abs(np.array(q_points) - q).max(axis=1).argmin())
-        finished[index] |= re.search(r"freq \(.*\n\s*\*{70,}\s*\n", section) is not None
-        coupled[index] |= re.search(r"Gaussian Broadening[\s\S]*gamma=.*GHz\n\s*\n", section) is not None
-    return PhononRun(banner[1], np.array(q_points), tuple(finished), tuple(coupled), "JOB DONE." in text)
-
-
-def _listed_q(text: str) -> tuple[int, list[list[float]]]:
-    """Return how many q points the list at the top announces, and those that stand there."""
-    row = r"\s*\d+((?:[ \t]+-?\d+\.\d{9}){3})[ \t]*\n"
-    head = re.search(rf"\(\s*(\d+) q-points\):[ \t]*\n.*xq\(1\).*\n((?:{row})*)", text)
-    if head is None:
-        return 0, []
-    return int(head[1]), [[float(part) for part in numbers.split()] for numbers in re.findall(row, head[2])]
-
-
-def _section_q(section: str) -> list[float] | None:
-    """Return the q point at the start of a section; None if the output was cut there."""
-    match = re.match(r"((?:[ \t]+-?\d+\.\d{7}){3})[ \t]*\n", section)
-    return [float(part) for part in match[1].split()] if match else None

@@ -39,6 +39,7 @@ class PwRun:
         Total energy of the cell, with the smearing term; None for nscf and bands, where the file holds 0.
     fermi_ev : float or None
         Fermi energy; without smearing, the highest occupied level; None where the two spins have their own.
+        For bands, that of the self-consistency before.
     forces_ev_per_angstrom : ndarray (n_atoms, 3) or None
         None if they were not asked for.
     stress_gpa : ndarray (3, 3) or None
@@ -99,6 +100,11 @@ class PwRun:
     def pressure_gpa(self) -> float | None:
         """A third of the trace of the stress, the P that pw.x prints; None without stress."""
         return None if self.stress_gpa is None else float(np.trace(self.stress_gpa) / 3)
+
+    @property
+    def k_points_per_angstrom(self) -> NDArray[np.float64]:
+        """Cartesian k points (n_k, 3) in 1/Angstrom, with the factor 2 pi."""
+        return self.k_points @ self.structure.lattice.reciprocal_lattice.matrix
 
 
 def read_pw_xml(path: str | Path) -> PwRun:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hightc.analysis.parsers.errors import MissingOutputError
 
+_LAST_WORDS = ("JOB DONE.", "Please consider citing the papers listed in EPW.bib.")
 _BANNER = re.compile(r"Program (\w+) v\.(\S+) starts")
 _ERROR = re.compile(r"Error in routine\s+(.+?)\s*\((-?\d+)\)\s*:[ \t]*\n(.*?)\n?\s*%%%%", re.DOTALL)
 _CRASH = re.compile(r"from\s+(.+?)\s*:\s*error\s+#\s*(-?\d+)[ \t]*\n(.*?)\n?\s*%%%%", re.DOTALL)
@@ -24,13 +25,14 @@ class RunEnd:
     Attributes
     ----------
     program : str or None
-        Name in the banner (PWSCF, PHONON, Q2R, MATDYN); None if the run printed none.
+        Name in the banner (PWSCF, PHONON, Q2R, MATDYN, EPW); None if the run printed none.
     code_version : str or None
         For example ``6.7MaX``.
     n_processes : int or None
         MPI processes.
     job_done : bool
-        Whether "JOB DONE" stands at the end. pw.x and ph.x print it even when nothing converged.
+        Whether its last words are there: "JOB DONE", or epw.x's wish to be cited. pw.x and ph.x print theirs even when
+        nothing converged.
     error_routine, error_message : str or None
         From the block between two lines of percent signs.
     error_code : int or None
@@ -43,6 +45,8 @@ class RunEnd:
         pw.x used up its ionic steps.
     ph_not_converged : bool
         ph.x gave up a linear-response self-consistency.
+    gap_not_converged : bool
+        epw.x gave up the gap equations at some temperature, and left the ones after it out.
     cpu_seconds, wall_seconds : float or None
         From the last total of the clocks.
     """
@@ -58,6 +62,7 @@ class RunEnd:
     scf_not_converged: bool
     geometry_not_converged: bool
     ph_not_converged: bool
+    gap_not_converged: bool
     cpu_seconds: float | None
     wall_seconds: float | None
 
@@ -70,12 +75,13 @@ class RunEnd:
             self.scf_not_converged,
             self.geometry_not_converged,
             self.ph_not_converged,
+            self.gap_not_converged,
         )
         return self.job_done and not any(troubles)
 
 
 def read_run_end(path: str | Path) -> RunEnd:
-    """Read how a run of pw.x, ph.x, q2r.x or matdyn.x ended.
+    """Read how a run of pw.x, ph.x, q2r.x, matdyn.x or epw.x ended.
 
     Parameters
     ----------
@@ -104,7 +110,7 @@ def read_run_end(path: str | Path) -> RunEnd:
         program=banner[1] if banner else None,
         code_version=banner[2] if banner else None,
         n_processes=int(processes[1]) if processes else None,
-        job_done="JOB DONE." in text,
+        job_done=any(mark in text for mark in _LAST_WORDS),
         error_routine=error[1] if error else None,
         error_message=" ".join(error[3].split()) if error else None,
         error_code=int(error[2]) if error else None,
@@ -112,6 +118,7 @@ def read_run_end(path: str | Path) -> RunEnd:
         scf_not_converged="convergence NOT achieved" in text,
         geometry_not_converged="The maximum number of steps has been reached" in text,
         ph_not_converged="No convergence has been achieved" in text,
+        gap_not_converged="Convergence was not reached in nsiter" in text,
         cpu_seconds=_seconds(clocks[-1][1]) if clocks else None,
         wall_seconds=_seconds(clocks[-1][2]) if clocks else None,
     )

@@ -20,3 +20,4 @@ HARTREE_PER_BOHR_EV_PER_ANGSTROM: Final = HARTREE_EV / BOHR_ANGSTROM
 PER_CM_MEV: Final = _value("inverse meter-electron volt relationship") * 1e5
 THZ_MEV: Final = _value("hertz-electron volt relationship") * 1e15
 KELVIN_MEV: Final = _value("kelvin-electron volt relationship") * 1e3
+AMU_RYDBERG_MASS: Final = _value("atomic mass constant") / _value("electron mass") / 2

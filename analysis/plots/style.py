@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import matplotlib.style
 import numpy as np
@@ -63,8 +63,8 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def scaled_axis(axes: Axes, unit: float, label: str) -> None:
-    """Repeat the horizontal axis at the top in another unit.
+def scaled_axis(axes: Axes, unit: float, label: str, side: Literal["top", "right"] = "top") -> None:
+    """Repeat the horizontal axis at the top, or the vertical one on the right, in another unit.
 
     Parameters
     ----------
@@ -74,6 +74,8 @@ def scaled_axis(axes: Axes, unit: float, label: str) -> None:
         The other unit in units of the axis.
     label
         Quantity and unit.
+    side
+        Where the other axis stands.
     """
 
     def forward(values: ArrayLike) -> ArrayLike:
@@ -82,7 +84,10 @@ def scaled_axis(axes: Axes, unit: float, label: str) -> None:
     def inverse(values: ArrayLike) -> ArrayLike:
         return np.asarray(values, dtype=float) * unit
 
-    axes.secondary_xaxis("top", functions=(forward, inverse)).set_xlabel(label)
+    if side == "top":
+        axes.secondary_xaxis(side, functions=(forward, inverse)).set_xlabel(label)
+    else:
+        axes.secondary_yaxis(side, functions=(forward, inverse)).set_ylabel(label)
 
 
 def figure_svg(figure: Figure, *, prefix: str | None = None) -> str:

@@ -1,111 +1,216 @@
-"""The known failures of Quantum ESPRESSO: how each is seen, what is done, what that does to the physics."""
+"""The known failures of Quantum ESPRESSO: how each is seen, what is done, what that does to the physics.
+
+Handlers are built from these entries, and ``hightc failures`` prints them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from hightc.makers.qe.failure import Failure
+from hightc.makers.qe.failures_epw import EPW_FAILURES
 
-
-@dataclass(frozen=True)
-class Failure:
-    """One way a program fails.
-
-    Attributes
-    ----------
-    code
-        Short name, stored with every correction.
-    symptom
-        How it shows in the output.
-    remedy
-        What the handler changes, in the order it tries.
-    tries
-        How often it tries; 0 if nothing can be mended.
-    physics
-        What the remedy changes in the result.
-    advice
-        What the user can do when the remedy is spent.
-    """
-
-    code: str
-    symptom: str
-    remedy: str
-    tries: int
-    physics: str
-    advice: str
-
+EVERY_PROGRAM = ("pw", "ph", "q2r", "matdyn", "epw")
 
 SCF_NOT_CONVERGED = Failure(
     code="scf_not_converged",
-    symptom="pw.x prints 'convergence NOT achieved'",
+    programs=("pw",),
+    symptom="pw.x prints 'convergence NOT achieved', and its accuracy fell, but too slowly",
     remedy="mixing_beta 0.3 and 200 steps; local-TF mixing with 0.2; Davidson replaced by conjugate gradients",
     tries=3,
-    physics="nothing: the same solution is reached by another way",
     advice="check the structure and the smearing; a magnetic material may need spin",
+    ladder=(
+        {"electrons": {"mixing_beta": 0.3, "electron_maxstep": 200}},
+        {"electrons": {"mixing_mode": "local-TF", "mixing_beta": 0.2}},
+        {"electrons": {"diagonalization": "cg"}},
+    ),
+)
+SCF_OSCILLATING = Failure(
+    code="scf_oscillating",
+    programs=("pw",),
+    symptom="pw.x prints 'convergence NOT achieved', and its accuracy rose in a third of the steps or more",
+    remedy="mixing_beta 0.2 with 12 mixed steps, 200 in all; local-TF mixing with 0.1",
+    tries=2,
+    advice="check the structure and the smearing; a long cell sloshes charge, a magnetic material may need spin",
+    ladder=(
+        {"electrons": {"mixing_beta": 0.2, "mixing_ndim": 12, "electron_maxstep": 200}},
+        {"electrons": {"mixing_mode": "local-TF", "mixing_beta": 0.1}},
+    ),
+)
+OVERLAP_MATRIX = Failure(
+    code="overlap_matrix",
+    programs=("pw",),
+    symptom="pw.x stops with 'S matrix not positive definite' or 'problems computing cholesky'",
+    remedy="Davidson replaced by conjugate gradients; then by ParO",
+    tries=2,
+    advice="look for atoms that lie on each other, for a cutoff below what the pseudopotentials ask for, or take "
+    "norm-conserving ones",
+    error=r"S matrix not positive definite|problems computing cholesky|cholesky failed",
+    ladder=({"electrons": {"diagonalization": "cg"}}, {"electrons": {"diagonalization": "paro"}}),
+)
+EIGENVALUES_NOT_CONVERGED = Failure(
+    code="eigenvalues_not_converged",
+    programs=("pw",),
+    symptom="pw.x stops with 'too many bands are not converged'",
+    remedy="a larger Davidson space (diago_david_ndim 4); then conjugate gradients to 1e-10 Ry (diago_thr_init)",
+    tries=2,
+    advice="raise conv_thr, which sets how exactly empty bands are computed, or ask for fewer bands (nbnd)",
+    error=r"too many bands are not converged",
+    ladder=(
+        {"electrons": {"diago_david_ndim": 4}},
+        {"electrons": {"diagonalization": "cg", "diago_thr_init": 1e-10}},
+    ),
+)
+TOO_FEW_BANDS = Failure(
+    code="too_few_bands",
+    programs=("pw",),
+    symptom="pw.x stops with 'too few bands': nbnd does not hold the electrons",
+    remedy="twice the bands (nbnd)",
+    tries=2,
+    physics="more bands are computed than the recipe asks for",
+    advice="ask for more bands (nbnd), half the electrons and a fifth more at least",
+    error=r"too few bands|cannot bracket Ef",
+)
+BFGS_HISTORY = Failure(
+    code="bfgs_history",
+    programs=("pw",),
+    symptom="pw.x prints 'history already reset at previous step: stopping': no step lowers the energy any more",
+    remedy="the relaxation begins anew with a hundredth of conv_thr; after that it is taken as it is, with a warning",
+    tries=1,
+    advice="lower scf_threshold_ry, or raise force_threshold_ry_bohr",
 )
 GEOMETRY_NOT_CONVERGED = Failure(
     code="geometry_not_converged",
+    programs=("pw",),
     symptom="pw.x used up its ionic steps: 'The maximum number of steps has been reached', or no final scf",
     remedy="pw.x goes on from the last geometry (restart_mode) with twice the ionic steps (nstep)",
     tries=2,
-    physics="nothing: the same minimum is reached in more steps",
     advice="start from a structure nearer to its minimum, raise force_threshold_ry_bohr, or set relax = false",
+)
+RESTART_FAILED = Failure(
+    code="restart_failed",
+    programs=("pw",),
+    symptom="pw.x stops with an error in a run that continues an interrupted one",
+    remedy="pw.x starts again from the structure it was given",
+    tries=1,
+    advice="give the job more time (HIGHTC_WALLTIME_SECONDS): pw.x cannot continue where it was stopped",
+    ladder=({"control": {"restart_mode": "from_scratch"}},),
+)
+FFT_SYMMETRY = Failure(
+    code="fft_symmetry",
+    programs=("pw", "ph"),
+    symptom="the program stops because its FFT grid is 'incompatible with symmetry'",
+    remedy="none",
+    tries=0,
+    advice="the cell is symmetric only to some digits, so its axes got different FFT grids: give the structure with "
+    "all digits, as a primitive standard cell, and run the self-consistent step again",
+    error=r"FFT grid incompatible with symmetry|not compatible with FFT grid",
 )
 PH_NOT_CONVERGED = Failure(
     code="ph_not_converged",
+    programs=("ph",),
     symptom="ph.x prints 'No convergence has been achieved'",
     remedy="alpha_mix 0.3; then 0.1 with 5 mixed iterations; each goes on at the first unfinished q point (start_q)",
     tries=2,
-    physics="nothing: the same response is reached by another way",
     advice="a soft or unstable mode may be the cause: look at the phonons at that q, or raise the k mesh",
+    # ph.x refuses to mix more than 5 iterations
+    ladder=({"inputph": {"alpha_mix(1)": 0.3}}, {"inputph": {"alpha_mix(1)": 0.1, "nmix_ph": 5}}),
+)
+PH_DIVERGED = Failure(
+    code="ph_diverged",
+    programs=("ph",),
+    symptom="ph.x stops in its mixing ('broyden ... factorization'): the response grew beyond all bounds",
+    remedy="alpha_mix 0.2, from the start of the first unfinished q point (start_q)",
+    tries=1,
+    advice="a soft or unstable mode may be the cause: look at the phonons at that q, or raise the k mesh",
+    error=r"^factorization$",
+    ladder=({"inputph": {"alpha_mix(1)": 0.2}},),
+)
+ELPH_FILES = Failure(
+    code="elph_files",
+    programs=("q2r",),
+    symptom="q2r.x stops with 'problem opening file elph_dir/a2Fq2r...'",
+    remedy="none",
+    tries=0,
+    advice="ph.x left no coupling of that q point and width: run it again with ten widths (el_ph_nsigma = 10)",
+    error=r"problem opening file",
 )
 WALLTIME = Failure(
     code="walltime",
+    programs=("pw", "ph"),
     symptom="the program stopped cleanly because max_seconds had passed",
     remedy="pw.x continues (restart_mode); ph.x goes on at its first unfinished q point (start_q)",
     tries=3,
-    physics="nothing",
     advice="give the job more time (HIGHTC_WALLTIME_SECONDS) or more processes",
 )
 KILLED = Failure(
     code="killed",
-    symptom="the output stops without JOB DONE and without an error message",
+    programs=EVERY_PROGRAM,
+    symptom="the output stops without its last words and without an error message",
     remedy="ph.x goes on at its first unfinished q point (start_q); any other program starts again",
     tries=2,
-    physics="nothing",
     advice="the machine may lack memory: use fewer processes, or look into the system log for the reason",
 )
-RESTART_FAILED = Failure(
-    code="restart_failed",
-    symptom="pw.x stops with an error in a run that continues an interrupted one",
-    remedy="pw.x starts again from the structure it was given",
+CRASHED = Failure(
+    code="crashed",
+    programs=EVERY_PROGRAM,
+    symptom="stderr tells of MPI_ABORT or of a segmentation fault, and the output has no error message",
+    remedy="ph.x goes on at its first unfinished q point (start_q); any other program starts again",
     tries=1,
-    physics="nothing",
-    advice="give the job more time (HIGHTC_WALLTIME_SECONDS): pw.x cannot continue where it was stopped",
+    advice="the program or its MPI is broken: hightc doctor starts both; try one process (HIGHTC_PROCESSES=1)",
 )
-PSEUDOPOTENTIAL = Failure(
-    code="pseudopotential",
-    symptom="the program cannot open or read a pseudopotential",
-    remedy="none",
-    tries=0,
-    physics="",
-    advice="hightc doctor lists the families; hightc pseudos install pseudo-dojo brings one with 72 elements",
+OUT_OF_MEMORY = Failure(
+    code="out_of_memory",
+    programs=EVERY_PROGRAM,
+    symptom="'cannot allocate memory' in the output or on stderr, or a batch system's word of an oom-kill",
+    remedy="fewer pools of k points, so that processes share one set of plane waves; epw.x and matdyn.x run in fewer "
+    "processes",
+    tries=2,
+    advice="use fewer processes (HIGHTC_PROCESSES), a machine with more memory, or a lower cutoff",
 )
 DISK_FULL = Failure(
     code="disk_full",
+    programs=EVERY_PROGRAM,
     symptom="no space is left on the device",
     remedy="none",
     tries=0,
-    physics="",
     advice="free space in the scratch folder, or run where there is more, and run the campaign again",
+)
+PSEUDOPOTENTIAL = Failure(
+    code="pseudopotential",
+    programs=("pw", "ph"),
+    symptom="the program cannot open or read a pseudopotential",
+    remedy="none",
+    tries=0,
+    advice="hightc doctor lists the families; hightc pseudos install pseudo-dojo brings one with 72 elements",
+)
+RETURN_CODE = Failure(
+    code="return_code",
+    programs=EVERY_PROGRAM,
+    symptom="the output is complete, but the program ended with a return code that is not 0",
+    remedy="none",
+    tries=0,
+    advice="the result is not to be trusted: a process may have stopped that does not print; hightc doctor tries MPI",
 )
 
 FAILURES = (
     SCF_NOT_CONVERGED,
+    SCF_OSCILLATING,
+    OVERLAP_MATRIX,
+    EIGENVALUES_NOT_CONVERGED,
+    TOO_FEW_BANDS,
+    BFGS_HISTORY,
     GEOMETRY_NOT_CONVERGED,
+    RESTART_FAILED,
+    FFT_SYMMETRY,
     PH_NOT_CONVERGED,
+    PH_DIVERGED,
+    ELPH_FILES,
+    *EPW_FAILURES,
     WALLTIME,
     KILLED,
-    RESTART_FAILED,
-    PSEUDOPOTENTIAL,
+    CRASHED,
+    OUT_OF_MEMORY,
     DISK_FULL,
+    PSEUDOPOTENTIAL,
+    RETURN_CODE,
 )
 """Every failure that a handler knows."""

@@ -1,4 +1,4 @@
-"""Input files of pw.x, ph.x, q2r.x and matdyn.x, written through ASE."""
+"""Input files of pw.x and namelists of all programs, written through ASE."""
 
 from __future__ import annotations
 
@@ -7,47 +7,65 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from ase import Atoms
 from ase.io.espresso import Namelist, read_fortran_namelist, write_espresso_in
+from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from hightc.analysis.files import write_text
 from hightc.makers.errors import RecipeError
+from hightc.makers.qe.meshes import Mesh, uniform_points
 from hightc.makers.qe.recipe import Recipe
 
 PREFIX = "hightc"
 OUTDIR = "./out"
-FILDYN = "dyn"
-FILDVSCF = "dvscf"
-FORCE_CONSTANTS = "force_constants"
-FREQUENCIES = "frequencies"
-PHONON_DOS = "phonon_dos"
-N_SIGMA = 10
-"""Widths of the double delta: q2r.x and matdyn.x of Quantum ESPRESSO 6.7 read exactly ten and stop otherwise."""
 
 KBAR_PER_GPA = 10.0
 
 Namelists = Mapping[str, Mapping[str, Any]]
+Calculation = Literal["scf", "vc-relax", "nscf"]
 
 
-def _atoms(structure: Structure) -> Atoms:
+def _atoms(structure: Structure, recipe: Recipe) -> Atoms:
+    """Structure as ASE wants it; ASE writes magnetic moments as starting_magnetization of their species."""
+    symbols = [site.specie.symbol for site in structure]
     return Atoms(
-        symbols=[site.specie.symbol for site in structure],
+        symbols=symbols,
         cell=structure.lattice.matrix,
         scaled_positions=structure.frac_coords,
         pbc=True,
+        magmoms=[recipe.starting_magnetization.get(symbol, 0.0) for symbol in symbols],
     )
+
+
+def _electronic_options(structure: Structure, recipe: Recipe) -> dict[str, Any]:
+    """Spin and Hubbard U for the namelist ``system``; species are counted in the order ASE writes them."""
+    values: dict[str, Any] = {}
+    if recipe.spin_orbit:
+        values |= {"noncolin": True, "lspinorb": True}
+    if recipe.spin_polarized:
+        values["nspin"] = 2
+    if recipe.hubbard_u_ev:
+        values["lda_plus_u"] = True
+        species = dict.fromkeys(site.specie.symbol for site in structure)
+        for number, element in enumerate(species, start=1):
+            if element in recipe.hubbard_u_ev:
+                values[f"hubbard_u({number})"] = recipe.hubbard_u_ev[element]
+    return values
 
 
 def pw_input(
     structure: Structure,
     recipe: Recipe,
     *,
-    calculation: Literal["scf", "vc-relax"],
+    calculation: Calculation,
     dense: bool,
     pseudo_dir: Path,
     max_seconds: float | None,
     for_stress: bool = False,
+    k_list: Mesh | NDArray[np.float64] | None = None,
+    n_bands: int | None = None,
 ) -> str:
     """Text of an input of pw.x.
 
@@ -58,7 +76,8 @@ def pw_input(
     recipe
         Numbers of the calculation.
     calculation
-        ``scf`` or ``vc-relax`` (cell and atoms at ``recipe.pressure_gpa``).
+        ``scf``, ``vc-relax`` (cell and atoms at ``recipe.pressure_gpa``), or ``nscf``: eigenvalues of the density that
+        is already in :data:`OUTDIR`.
     dense
         Whether to use the dense mesh and save the weights of the double-delta sum (``la2F``).
     pseudo_dir
@@ -67,113 +86,84 @@ def pw_input(
         Time after which pw.x stops cleanly; None for no limit.
     for_stress
         Whether the stress matters: it needs the higher cutoff ``recipe.relax_ecutwfc_ry``.
+    k_list
+        For ``nscf``: list every point of this mesh with the weight 1/N, as Wannier functions need them, or these points
+        (n, 3), in units of the reciprocal lattice vectors. pw.x is then
+        asked for ``bands``, the one kind of calculation that takes a list as it is: its own nscf adds the images that
+        a crystal of lower symmetry than its lattice lacks, and ``nosym`` against that may change the FFT mesh (hcp:
+        15 15 25 after a self-consistency on 15 15 30). Its Fermi energy is that of the self-consistency.
+        None: a mesh of the recipe, reduced by symmetry.
+    n_bands
+        Bands to compute; None: what pw.x takes for a metal, 1.2 times the occupied ones.
     """
     ecutwfc_ry = recipe.relax_ecutwfc_ry if for_stress else recipe.ecutwfc_ry
-    control: dict[str, Any] = {
-        "calculation": calculation,
-        "prefix": PREFIX,
-        "outdir": OUTDIR,
-        "pseudo_dir": str(pseudo_dir),
-        "tprnfor": True,
-        "tstress": True,
-    }
-    if max_seconds is not None:
-        control["max_seconds"] = float(max_seconds)
-    system: dict[str, Any] = {
-        "ecutwfc": ecutwfc_ry,
-        "ecutrho": recipe.ecutrho_ry / recipe.ecutwfc_ry * ecutwfc_ry,
-        "occupations": "smearing",
-        "smearing": recipe.smearing,
-        "degauss": recipe.degauss_ry,
+    namelists: dict[str, dict[str, Any]] = {
+        "control": _control(calculation, pseudo_dir, max_seconds, as_listed=k_list is not None),
+        "system": {
+            "ecutwfc": ecutwfc_ry,
+            "ecutrho": recipe.ecutrho_ry / recipe.ecutwfc_ry * ecutwfc_ry,
+            "occupations": "smearing",
+            "smearing": recipe.smearing,
+            "degauss": recipe.degauss_ry,
+            **_electronic_options(structure, recipe),
+        },
+        "electrons": {"conv_thr": recipe.scf_threshold_ry, "mixing_beta": 0.7, "electron_maxstep": 100},
     }
     if dense:
-        system["la2F"] = True
-    electrons = {"conv_thr": recipe.scf_threshold_ry, "mixing_beta": 0.7, "electron_maxstep": 100}
-    namelists: dict[str, dict[str, Any]] = {"control": control, "system": system, "electrons": electrons}
+        namelists["system"]["la2F"] = True
+    if n_bands is not None:
+        namelists["system"]["nbnd"] = n_bands
+    if calculation == "nscf":
+        # empty bands count as much as occupied ones
+        namelists["electrons"]["diago_full_acc"] = True
     if calculation == "vc-relax":
-        control |= {"forc_conv_thr": recipe.force_threshold_ry_bohr, "etot_conv_thr": 1e-5, "nstep": 100}
-        namelists["ions"] = {"ion_dynamics": "bfgs"}
-        namelists["cell"] = {
-            "cell_dynamics": "bfgs",
-            "press": recipe.pressure_gpa * KBAR_PER_GPA,
-            "press_conv_thr": recipe.pressure_threshold_kbar,
-        }
+        namelists |= _relaxation(namelists["control"], recipe)
+    mesh = recipe.k_mesh_dense if dense else recipe.k_mesh
     stream = io.StringIO()
     write_espresso_in(
         stream,
-        _atoms(structure),
+        _atoms(structure, recipe),
         input_data=namelists,
         pseudopotentials={item.element: item.filename for item in recipe.pseudopotentials},
-        kpts=recipe.k_mesh_dense if dense else recipe.k_mesh,
+        kpts=mesh if k_list is None else _listed(k_list),
         crystal_coordinates=True,
     )
     return stream.getvalue()
 
 
-def ph_input(recipe: Recipe, *, first_q: int = 1, max_seconds: float | None = None) -> str:
-    """Text of an input of ph.x: phonons on the q mesh with electron-phonon matrix elements.
-
-    Parameters
-    ----------
-    recipe
-        Numbers of the calculation.
-    first_q
-        The first q point that has not been computed yet, counted from 1.
-    max_seconds
-        Time after which ph.x stops cleanly; None for no limit.
-    """
-    n1, n2, n3 = recipe.q_mesh
+def _control(
+    calculation: Calculation, pseudo_dir: Path, max_seconds: float | None, *, as_listed: bool
+) -> dict[str, Any]:
     values: dict[str, Any] = {
+        "calculation": "bands" if as_listed else calculation,
         "prefix": PREFIX,
         "outdir": OUTDIR,
-        "fildyn": FILDYN,
-        "fildvscf": FILDVSCF,
-        "trans": True,
-        "ldisp": True,
-        "nq1": n1,
-        "nq2": n2,
-        "nq3": n3,
-        "tr2_ph": recipe.tr2_ph,
-        "alpha_mix(1)": 0.7,
-        "electron_phonon": "interpolated",
-        "el_ph_sigma": recipe.sigma_step_ry,
-        "el_ph_nsigma": N_SIGMA,
-        "recover": False,
+        "pseudo_dir": str(pseudo_dir),
     }
-    if first_q > 1:
-        values["start_q"] = first_q
+    if calculation != "nscf":
+        values |= {"tprnfor": True, "tstress": True}
     if max_seconds is not None:
         values["max_seconds"] = float(max_seconds)
-    return "phonons and electron-phonon coupling\n" + namelist_text({"inputph": values})
+    return values
 
 
-def q2r_input() -> str:
-    """Text of an input of q2r.x: dynamical matrices to real-space force constants."""
-    return namelist_text({"input": {"fildyn": FILDYN, "flfrc": FORCE_CONSTANTS, "zasr": "simple", "la2F": True}})
-
-
-def matdyn_input(recipe: Recipe) -> str:
-    """Text of an input of matdyn.x: interpolated phonons, their density of states and alpha2F.
-
-    Parameters
-    ----------
-    recipe
-        Numbers of the calculation.
-    """
-    n1, n2, n3 = recipe.interpolation_mesh
-    values: dict[str, Any] = {
-        "asr": "simple",
-        "flfrc": FORCE_CONSTANTS,
-        "flfrq": FREQUENCIES,
-        "fldos": PHONON_DOS,
-        "la2F": True,
-        "dos": True,
-        "nk1": n1,
-        "nk2": n2,
-        "nk3": n3,
-        "ndos": recipe.n_dos,
+def _relaxation(control: dict[str, Any], recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Namelists of a relaxation, ``control`` with its thresholds among them."""
+    return {
+        "control": control | {"forc_conv_thr": recipe.force_threshold_ry_bohr, "etot_conv_thr": 1e-5, "nstep": 100},
+        "ions": {"ion_dynamics": "bfgs"},
+        "cell": {
+            "cell_dynamics": "bfgs",
+            "press": recipe.pressure_gpa * KBAR_PER_GPA,
+            "press_conv_thr": recipe.pressure_threshold_kbar,
+        },
     }
-    return namelist_text({"input": values})
+
+
+def _listed(k_list: Mesh | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points beside their weights, (n, 4)."""
+    points = k_list if isinstance(k_list, np.ndarray) else uniform_points(k_list)
+    return np.column_stack([points, np.full(len(points), 1 / len(points))])
 
 
 def namelist_text(namelists: Namelists) -> str:

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pymatgen.core import Lattice
 
 from hightc.makers.errors import RecipeError
@@ -34,6 +35,23 @@ def mesh_from_spacing(lattice: Lattice, spacing_per_angstrom: float) -> Mesh:
     lengths = lattice.reciprocal_lattice.abc
     counts = [max(1, math.ceil(length / spacing_per_angstrom - 1e-6)) for length in lengths]
     return counts[0], counts[1], counts[2]
+
+
+def uniform_points(mesh: Mesh) -> NDArray[np.float64]:
+    """Every point of a Gamma-centred mesh, in the order of Wannier90's kmesh.pl: the third index runs fastest.
+
+    Parameters
+    ----------
+    mesh
+        Numbers of points along the reciprocal lattice vectors.
+
+    Returns
+    -------
+    ndarray (n1 n2 n3, 3)
+        In units of the reciprocal lattice vectors, in [0, 1).
+    """
+    points: NDArray[np.float64] = np.stack(np.unravel_index(np.arange(math.prod(mesh)), mesh), axis=1) / np.array(mesh)
+    return points
 
 
 def commensurate_meshes(

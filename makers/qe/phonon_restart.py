@@ -10,8 +10,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from hightc.analysis.parsers.ph import count_finished_q
-from hightc.makers.qe.inputs import FILDYN, OUTDIR, PREFIX
+from hightc.analysis.files import write_text
+from hightc.analysis.parsers.ph import read_finished_q
+from hightc.makers.qe.inputs import OUTDIR, PREFIX
+from hightc.makers.qe.phonon_inputs import FILDYN
+
+Q_RANGE = "ph.q_range"
+"""File with the first and last q point of a run that has only a part of them."""
 
 
 def clear_unfinished_q(directory: Path) -> int:
@@ -29,14 +34,44 @@ def clear_unfinished_q(directory: Path) -> int:
     int
         Number of the q point, counted from 1; the last one is done again where all are finished.
     """
-    finished, total = count_finished_q(directory, FILDYN)
-    first = max(1, min(finished + 1, total))
-    if first == 1:
+    finished, total = read_finished_q(directory, FILDYN)
+    first, last = q_range(directory)
+    last = min(last or total, total)
+    start = next((q for q in range(first, last + 1) if q not in finished), max(first, last))
+    if start == first:
         discard_phonons(directory)
     for folder in (directory / OUTDIR / "_ph0").glob(f"{PREFIX}.q_*"):
-        if int(folder.name.rpartition("_")[2]) >= first:
+        if int(folder.name.rpartition("_")[2]) >= start:
             shutil.rmtree(folder)
-    return first
+    return start
+
+
+def q_range(directory: Path) -> tuple[int, int | None]:
+    """First and last q point of a run; (1, None) where it has them all.
+
+    Parameters
+    ----------
+    directory
+        Folder of the run.
+    """
+    path = directory / Q_RANGE
+    if not path.is_file():
+        return 1, None
+    first, last = path.read_text(encoding="utf-8").split()
+    return int(first), int(last)
+
+
+def write_q_range(directory: Path, first: int, last: int) -> None:
+    """Say which q points a run has, for whoever continues it.
+
+    Parameters
+    ----------
+    directory
+        Folder of the run.
+    first, last
+        Numbers of the q points, counted from 1.
+    """
+    write_text(directory / Q_RANGE, f"{first} {last}\n")
 
 
 def discard_phonons(directory: Path) -> None:

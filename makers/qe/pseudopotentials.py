@@ -24,6 +24,11 @@ DEFAULT_PSEUDO_DOJO = "pseudo-dojo-0.4-pbesol-sr-standard"
 HEADER_BYTES = 65536
 """PP_HEADER follows PP_INFO, whose longest known case (ONCVPSP input echoed) is 4 kB."""
 
+UPF_HEADER = re.compile(r"<PP_HEADER\s+(\w+\s*=.*?)/?>", re.DOTALL)
+"""Header of version 2, with its attributes; that of version 1 holds lines between two tags."""
+
+UPF_ATTRIBUTE = re.compile(r"""(\w+)\s*=\s*["']\s*(.*?)\s*["']""")
+
 
 @dataclass(frozen=True)
 class PseudopotentialFile:
@@ -41,6 +46,8 @@ class PseudopotentialFile:
         As written in the header.
     ecutwfc_ry
         Suggested cutoff in Ry; None if the file suggests none.
+    fully_relativistic
+        Whether the file tells the spin-orbit coupling (``has_so``).
     """
 
     path: Path
@@ -48,6 +55,7 @@ class PseudopotentialFile:
     norm_conserving: bool
     functional: str
     ecutwfc_ry: float | None
+    fully_relativistic: bool
 
 
 def read_upf_header(path: Path) -> PseudopotentialFile:
@@ -69,8 +77,8 @@ def read_upf_header(path: Path) -> PseudopotentialFile:
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror}): check the folder of the family"
         raise PseudopotentialError(msg) from None
-    match = re.search(r"<PP_HEADER\s(.*?)/?>", head, re.DOTALL)
-    attributes = dict(re.findall(r"""(\w+)\s*=\s*["']\s*(.*?)\s*["']""", match.group(1))) if match else {}
+    match = UPF_HEADER.search(head)
+    attributes = dict(UPF_ATTRIBUTE.findall(match.group(1))) if match else {}
     element = attributes.get("element", "").strip()
     if not Element.is_valid_symbol(element):
         msg = (
@@ -85,6 +93,7 @@ def read_upf_header(path: Path) -> PseudopotentialFile:
         norm_conserving=attributes.get("pseudo_type", "NC") in {"NC", "SL"},
         functional=attributes.get("functional", ""),
         ecutwfc_ry=cutoff,
+        fully_relativistic=attributes.get("has_so", "F").strip(".").lower().startswith("t"),
     )
 
 

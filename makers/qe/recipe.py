@@ -12,6 +12,7 @@ from pymatgen.core import Structure
 
 from hightc.analysis.documents.base import JobArgument, Pseudopotential
 from hightc.makers.errors import RecipeError
+from hightc.makers.qe.electronic_options import resolve_options
 from hightc.makers.qe.meshes import Mesh, Meshes, commensurate_meshes, require_commensurate
 
 PROTOCOL_NAMES = ("draft", "screen", "precise")
@@ -62,7 +63,10 @@ def load_protocol(name: str) -> Protocol:
 
 
 class Recipe(JobArgument):
-    """Every number of the calculations of one material."""
+    """Every number of the calculations of one material.
+
+    Fields with a default came later: at its default such a field changes no key of a campaign.
+    """
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -86,6 +90,14 @@ class Recipe(JobArgument):
     pressure_gpa: float = Field(description="Target pressure in GPa.")
     force_threshold_ry_bohr: float = Field(gt=0, description="Force below which a relaxation ends, Ry/bohr.")
     pressure_threshold_kbar: float = Field(gt=0, description="Pressure error below which a relaxation ends, kbar.")
+    spin_orbit: bool = Field(False, description="Whether spin-orbit coupling is computed, without magnetism.")
+    spin_polarized: bool = Field(False, description="Whether the two spins have their own bands (collinear).")
+    starting_magnetization: dict[str, Annotated[float, Field(ge=-1, le=1)]] = Field(
+        {}, description="Spin polarisation that an element starts from, -1 to 1; elements not named start from 0."
+    )
+    hubbard_u_ev: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="Hubbard U of an element in eV on atomic orbitals; input syntax of pw.x before 7.1."
+    )
 
     @property
     def meshes(self) -> Meshes:
@@ -167,6 +179,7 @@ def make_recipe(
         "relax": True,
         "pressure_gpa": 0.0,
         **overrides,
+        **resolve_options([element.symbol for element in structure.composition.elements], overrides),
     }
     try:
         recipe = Recipe(**values)
@@ -174,6 +187,28 @@ def make_recipe(
         _refuse(error)
     require_commensurate(recipe.meshes)
     return recipe
+
+
+def require_electron_phonon(recipe: Recipe) -> None:
+    """Refuse what ph.x cannot take into its matrix elements of the electron-phonon coupling.
+
+    Quantum ESPRESSO 6.7 stops at Hubbard U ("Electron-phonon with Hubbard U is not supported"). Spin polarisation and
+    spin-orbit coupling are summed right: elphsum counts the bands of each spin, or of each spinor, once.
+
+    Parameters
+    ----------
+    recipe
+        Numbers of the calculation.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe has a Hubbard U.
+    """
+    if recipe.hubbard_u_ev:
+        elements = ", ".join(sorted(recipe.hubbard_u_ev))
+        msg = f"hubbard_u_ev: expected none where ph.x computes the coupling, found one of {elements}: remove it"
+        raise RecipeError(msg)
 
 
 def _changed_protocol(name: str, changes: dict[str, Any]) -> Protocol:

@@ -53,7 +53,7 @@ def space_group_symbol(structure: Structure) -> str:
         return str(symmetry.get_space_group_symbol())
 
 
-def irreducible_k_points(structure: Structure, mesh: Mesh) -> int:
+def irreducible_k_points(structure: Structure, mesh: Mesh, *, spin_polarized: bool = False) -> int:
     """Number of k points of a Gamma-centred mesh that symmetry leaves.
 
     Parameters
@@ -62,6 +62,8 @@ def irreducible_k_points(structure: Structure, mesh: Mesh) -> int:
         Primitive standard cell.
     mesh
         The mesh.
+    spin_polarized
+        Whether pw.x has every point once for each spin.
     """
     with _symmetry(structure) as symmetry:
-        return len(symmetry.get_ir_reciprocal_mesh(mesh))
+        return len(symmetry.get_ir_reciprocal_mesh(mesh)) * (2 if spin_polarized else 1)

@@ -18,6 +18,8 @@ from hightc.analysis.documents import (
     Document,
     ForceConstantsDocument,
     Gate,
+    PathSegment,
+    PhononBandsDocument,
     PhononDocument,
     Provenance,
     Pseudopotential,
@@ -113,6 +115,7 @@ def make_alpha2f(
         q_sum: tuple[float, ...] | None = None,
         dip: float = 0.0,
         inherited: tuple[str, ...] = (),
+        tetrahedra: float | None = None,
     ) -> Alpha2FDocument:
         omega = np.linspace(0.0, 40.0, 401)
         # 2 int a2F/w dw of c (w/40)^2 is c
@@ -138,6 +141,7 @@ def make_alpha2f(
             k_mesh_dense=(16, 16, 16),
             provenance=provenance,
             inherited_warnings=inherited,
+            dos_tetrahedra_per_ev_spin_cell=tetrahedra,
         )
 
     return make
@@ -179,6 +183,15 @@ def documents(
             lowest_frequency_mev=-0.1,
             lowest_frequency_q=(0.0, 0.0, 0.0),
             stability="stable",
+        ),
+        "phonon_bands": PhononBandsDocument(
+            **parts,
+            q_mesh=(2, 2, 2),
+            q_fractional=((0.0, 0.0, 0.0), (0.5, 0.0, 0.5)),
+            distance_per_angstrom=(0.0, 1.5),
+            segments=(PathSegment(start=0, stop=2, start_label="GAMMA", stop_label="X"),),
+            frequencies_mev=((0.0, 0.0, 0.0), (25.0, 25.0, 40.0)),
+            lowest_frequency_mev=0.0,
         ),
         "alpha2f": spectrum,
         "tc": tc_document(spectrum, mu_star=(0.1,), reference="omega_2"),

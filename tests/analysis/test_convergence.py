@@ -1,4 +1,4 @@
-"""Plateaus against the smearing."""
+"""Plateaus against the smearing, and convergence with the mesh."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hightc.analysis.convergence import find_plateau
+from hightc.analysis.convergence import dense_mesh_convergence, find_plateau
 from hightc.analysis.parsers.matdyn import read_lambda
 
 QE = Path(__file__).parents[1] / "data" / "qe"
@@ -118,3 +118,45 @@ def test_plateau_keeps_its_promises(values, factor, tolerance):
     assert plateau.relative_spread <= tolerance * (1 + 1e-12)
     # unit of the smearing is free
     assert find_plateau(smearing * factor, values, relative_tolerance=tolerance).indices == plateau.indices
+
+
+def test_dense_meshes_of_aluminium_agree_where_the_smearing_spans_the_spacing():
+    coarse, dense = read_lambda(QE / "al_linear_response/lambda"), read_lambda(QE / "al_dense/lambda_k32")
+    found = dense_mesh_convergence(dense.smearing_ev, [coarse.coupling, dense.coupling])
+    assert found.status == "converged"
+    # 16x16x16 against 32x32x32: 6 % at 0.025 Ry, 3 % at 0.030 Ry
+    assert found.chosen == 5
+    assert found.value == dense.coupling[5]
+    assert found.error == pytest.approx(abs(dense.coupling[5] - coarse.coupling[5]))
+    assert found.relative_error < 0.05
+
+
+def test_only_the_last_two_meshes_are_compared():
+    last = [[0.40, 0.41, 0.40], [0.40, 0.40, 0.40]]
+    assert dense_mesh_convergence([1, 2, 3], [[9.0, 9.0, 9.0], *last]) == dense_mesh_convergence([1, 2, 3], last)
+
+
+def test_meshes_that_agree_at_one_smearing_by_accident_are_not_converged():
+    found = dense_mesh_convergence([1, 2, 3], [[0.3, 0.4, 0.5], [0.5, 0.4, 0.3]])
+    assert (found.status, found.chosen, found.error) == ("not_converged", 1, 0.0)
+
+
+def test_order_of_the_smearings_does_not_matter_to_the_meshes():
+    curves = np.array([[0.2, 0.41, 0.40, 0.39], [0.3, 0.40, 0.39, 0.39]])
+    straight, turned = (
+        dense_mesh_convergence(x, y) for x, y in (([1, 2, 3, 4], curves), ([4, 3, 2, 1], curves[:, ::-1]))
+    )
+    assert (straight.chosen, turned.chosen) == (1, 2)
+    assert straight.value == turned.value
+
+
+def test_mesh_without_a_positive_number_has_no_value():
+    found = dense_mesh_convergence([1, 2], [[np.nan, 0.4], [0.4, -0.1]])
+    assert found.status == "not_converged"
+    assert found.value is found.error is found.chosen is None
+
+
+@pytest.mark.parametrize("couplings", [[[1, 2]], [1, 2], [[1], [2]]])
+def test_fewer_than_two_curves_of_the_smearings_are_an_error(couplings):
+    with pytest.raises(ValueError, match="two or more curves"):
+        dense_mesh_convergence([1, 2], couplings)

@@ -129,3 +129,26 @@ def test_missing_smearing_is_refused_with_the_counts(structure_document, make_co
 @pytest.mark.parametrize(("value", "expected"), [(1.5, 1.5), (0.0, 0.0), (np.nan, None), (np.inf, None)])
 def test_only_finite_numbers_are_kept(value, expected):
     assert finite_or_none(value) == expected
+
+
+def test_density_of_states_of_the_tetrahedra_is_kept_beside_the_spectrum_that_it_does_not_change(make_alpha2f):
+    plain, compared = (make_alpha2f((0.42, 0.41, 0.40), tetrahedra=value) for value in (None, 0.22))
+    assert plain.dos_tetrahedra_per_ev_spin_cell is plain.lambda_rescaled is None
+    # 0.2 states/eV/spin/cell at each smearing
+    expected = [1.1 * entry.lambda_ for entry in compared.moments]
+    assert compared.lambda_rescaled == pytest.approx(expected)
+    kept = {"dos_tetrahedra_per_ev_spin_cell", "lambda_rescaled"}
+    assert compared.model_dump(exclude=kept) == plain.model_dump(exclude=kept)
+
+
+@pytest.mark.parametrize(("tetrahedra", "warned"), [(0.19, False), (0.29, True), (0.13, True)])
+def test_density_of_states_far_from_that_of_the_smearing_is_told(make_alpha2f, tetrahedra, warned):
+    document = make_alpha2f((0.4, 0.4, 0.4), tetrahedra=tetrahedra)
+    assert bool(warnings_about(document, "from that of the tetrahedra: use a denser k mesh")) is warned
+
+
+def test_rescaled_lambda_needs_an_entry_for_each_smearing(make_alpha2f):
+    document = make_alpha2f((0.4, 0.4, 0.4), tetrahedra=0.2)
+    fields = document.model_dump() | {"lambda_rescaled": (None, 0.4)}
+    with pytest.raises(ValueError, match="lambda_rescaled: expected one entry for each of 3 smearings, found 2"):
+        type(document).model_validate(fields)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hightc.analysis.acoustic_sum_rule import GammaModes
 from hightc.analysis.parsers.matdyn import PhononFrequencies, read_frequencies
 from hightc.analysis.parsers.ph import QPoint, read_dynamical_matrices
 from hightc.analysis.parsers.units import PER_CM_MEV, THZ_MEV
@@ -126,3 +127,29 @@ def test_interpolation_of_bcc_aluminium_finds_the_same_instability():
     # the sum rule imposed by matdyn.x moves the computed -109.73 cm^-1 a little
     assert verdict.lowest_per_cm == pytest.approx(-109.7, abs=0.5)
     assert verdict.n_q_failed > 1
+
+
+def gamma_modes(acoustic_per_cm, corrected_per_cm):
+    """Modes of a crystal of two atoms, optical ones at 20 meV."""
+    acoustic, corrected = (np.full(3, value * PER_CM_MEV) for value in (acoustic_per_cm, corrected_per_cm))
+    optical = np.full(3, 20.0)
+    return GammaModes(np.append(acoustic, optical), np.append(corrected, optical), acoustic, corrected)
+
+
+@pytest.mark.parametrize(("corrected_per_cm", "status"), [(0, "stable"), (-44, "stable"), (-46, "unstable")])
+def test_gamma_is_judged_with_the_sum_rule_where_it_is_known(corrected_per_cm, status):
+    verdict = find_imaginary_modes(computed(-60, 2), gamma=gamma_modes(-60, corrected_per_cm))
+    assert verdict.status == status
+    assert verdict.gamma_lowest_mev == pytest.approx(-60 * PER_CM_MEV)
+    assert f"-60.0 -60.0 -60.0 cm^-1 as computed, {corrected_per_cm:.1f}" in verdict.message
+
+
+def test_large_error_of_the_acoustic_modes_is_a_warning():
+    assert find_imaginary_modes(computed(-40, 2), gamma=gamma_modes(-40, 0)).warnings == ()
+    (warning,) = find_imaginary_modes(computed(-60, 2), gamma=gamma_modes(-60, 0)).warnings
+    assert "cutoff or k mesh are too small" in warning
+
+
+def test_sum_rule_changes_nothing_at_other_q_points():
+    assert find_imaginary_modes(computed(5, -1.01), gamma=gamma_modes(5, 0)).status == "unstable"
+    assert find_imaginary_modes(interpolated(-60, 2)).status == "marginal"

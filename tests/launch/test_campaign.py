@@ -155,3 +155,30 @@ def test_number_of_the_wrong_kind_names_material_and_key(number, message, tmp_pa
     text = ALUMINIUM.replace('"fcc Al 4.05"', f'"fcc Al 4.05"\nrecipe = {{ {number} }}')
     with pytest.raises(CampaignError, match=f"tiny.toml: material 'Al': {message}"):
         tiny_campaign(tmp_path, settings, text)
+
+
+@pytest.mark.parametrize("number", ["spin_orbit = false", "spin_polarized = false", "hubbard_u_ev = {}"])
+def test_option_at_its_default_leaves_the_key_of_campaigns_from_before_it(number, tmp_path, settings):
+    named = ALUMINIUM.replace("q_mesh", f"{number}\nq_mesh")
+    assert key(tmp_path, settings, named) == key(tmp_path, settings)
+
+
+def test_option_that_is_set_is_another_key(tmp_path, settings):
+    polarized = ALUMINIUM.replace("q_mesh", "spin_polarized = true\nq_mesh")
+    started = ALUMINIUM.replace("q_mesh", "spin_polarized = true\nstarting_magnetization = { Al = 0.1 }\nq_mesh")
+    assert len({key(tmp_path, settings, text) for text in (ALUMINIUM, polarized, started)}) == 3
+
+
+def test_spin_orbit_coupling_needs_files_that_tell_it(tmp_path, settings):
+    text = ALUMINIUM.replace("q_mesh", "spin_orbit = true\nq_mesh")
+    with pytest.raises(CampaignError, match=r"material 'Al': .* expected a fully relativistic file .*Al\.upf"):
+        tiny_campaign(tmp_path, settings, text)
+    file = tmp_path / "pseudo" / "Al.upf"
+    file.write_text(file.read_text().replace("<PP_HEADER", '<PP_HEADER has_so="T"'))
+    assert read_campaign(tmp_path / "tiny.toml", settings).materials[0].recipe.spin_orbit
+
+
+def test_hubbard_u_is_refused_where_ph_computes_the_coupling(tmp_path, settings):
+    text = ALUMINIUM.replace("q_mesh", "hubbard_u_ev = { Al = 1.0 }\nq_mesh")
+    with pytest.raises(CampaignError, match=r"material 'Al': hubbard_u_ev: expected none where ph\.x"):
+        tiny_campaign(tmp_path, settings, text)

@@ -20,7 +20,7 @@ from hightc.launch.program_checks import check_mpi, check_process_death, check_p
 from hightc.launch.settings import Settings, load_settings
 from hightc.makers.qe.pseudopotentials import DEFAULT_PSEUDO_DOJO
 
-BANNERS = {"pw": "PWSCF", "ph": "PHONON", "q2r": "Q2R", "matdyn": "MATDYN"}
+BANNERS = {"pw": "PWSCF", "ph": "PHONON", "q2r": "Q2R", "matdyn": "MATDYN", "epw": "EPW"}
 BROKEN = "echo 'error while loading shared libraries: libmkl.so' >&2; exit 127"
 
 
@@ -68,7 +68,7 @@ def by_name(findings) -> dict[str, Finding]:
 
 def test_programs_that_name_their_version_are_ok(settings):
     found = by_name(check_programs(settings))
-    assert list(found) == ["pw.x", "ph.x", "q2r.x", "matdyn.x"]
+    assert list(found) == ["pw.x", "ph.x", "q2r.x", "matdyn.x", "epw.x"]
     assert all(finding.status == "ok" for finding in found.values())
     assert found["pw.x"].found == f"7.2 ({settings.pw_command})"
 
@@ -79,6 +79,17 @@ def test_absent_program_is_a_problem_with_the_command_that_installs_it(settings,
     assert finding.status == "problem"
     assert "apt-get install quantum-espresso" in finding.advice
     assert "HIGHTC_PW_COMMAND" in finding.advice
+
+
+def test_absent_epw_is_a_warning_because_only_one_route_needs_it(settings, tmp_path):
+    found = by_name(check_programs(settings.model_copy(update={"epw_command": str(tmp_path / "gone.x")})))
+    assert found["epw.x"].status == "warning"
+    assert "only the Wannier route" in found["epw.x"].found
+
+
+def test_epw_counts_its_own_versions(settings, tmp_path):
+    other = write_program(tmp_path / "bin" / "epw.x", banner("EPW", "5.3.1"))
+    assert "Quantum ESPRESSO" not in by_name(check_programs(settings.model_copy(update={"epw_command": other})))
 
 
 def test_program_that_cannot_load_its_libraries_is_a_problem_that_quotes_it(settings, tmp_path):

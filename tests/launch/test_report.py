@@ -22,6 +22,8 @@ from hightc.analysis.documents import (
     Document,
     Gate,
     MaterialTag,
+    PathSegment,
+    PhononBandsDocument,
     Plateau,
     Provenance,
     Pseudopotential,
@@ -283,13 +285,38 @@ def test_insulator_shows_its_reason_and_number_but_no_tc(page: str) -> None:
 def test_page_holds_figures_inputs_corrections_and_versions(page: str) -> None:
     part = section(page, "Po")
     assert part.count("<svg") == 2
-    for text in ("ScfHandler", "mixing_beta 0.7 -&gt; 0.3", "the same solution is reached by another way", "Pm-3m"):
+    for text in ("ScfHandler", "mixing_beta 0.7 -&gt; 0.3", "nothing", "Pm-3m"):
         assert text in part
     for text in ("k_mesh_dense", "16 × 16 × 16", "test-family", 'title="' + "ab" * 32, "/runs/test/Po-012345"):  # noqa: RUF001
         assert text in part
     assert page.count("mixing_beta") == 3  # relaxed materials, once each: not a second time among the warnings
     assert "hightc 0.1.0 · python 3.11 · pw.x 6.7MaX" in page
     assert "took 1 min 15 s" in page
+
+
+def test_page_shows_phonon_bands_where_there_are_any(answered: MaterialResult, tmp_path: Path) -> None:
+    bands = PhononBandsDocument(
+        **identity(MaterialTag(campaign="test", material="Po"), STRUCTURE),
+        structure=STRUCTURE,
+        q_mesh=(2, 2, 2),
+        q_fractional=((0.0, 0.0, 0.0), (0.5, 0.0, 0.0)),
+        distance_per_angstrom=(0.0, 0.95),
+        segments=(PathSegment(start=0, stop=2, start_label="GAMMA", stop_label="X"),),
+        frequencies_mev=((0.0, 0.0, 0.0), (5.0, 5.0, 9.0)),
+        lowest_frequency_mev=0.0,
+        protocol="draft",
+        provenance=make_provenance("07-bands"),
+    )
+    more = replace(answered, documents={**answered.documents, "phonon_bands": (bands,)})
+    sizes = []
+    for results, shown in (((answered,), False), ((more,), True)):
+        path = tmp_path / "report.html"
+        write_report(results, path, campaign="test", versions={}, elapsed_seconds=None)
+        part = section(path.read_text(encoding="utf-8"), "Po")
+        assert ("<b>Phonon bands</b>" in part) is shown
+        assert ("m0-bands" in part) is shown
+        sizes.append(len(part))
+    assert sizes[1] - sizes[0] < 50_000
 
 
 def test_funnel_counts_and_names_who_dropped_out(results: tuple[MaterialResult, ...]) -> None:

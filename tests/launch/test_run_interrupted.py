@@ -55,8 +55,8 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 def in_the_second_q_point(machine: Machine) -> bool:
-    """The first q point is finished and ph.x works on the next."""
-    return bool(list(machine.work.glob("interrupted/Al-*/04-*/dyn1")))
+    """The first q point is finished and ph.x works on the next: its matrix, opened long before, has been written."""
+    return any(path.stat().st_size for path in machine.work.glob("interrupted/Al-*/04-*/dyn1"))
 
 
 def programs(machine: Machine, name: str) -> list[psutil.Process]:

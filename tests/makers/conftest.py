@@ -25,6 +25,7 @@ def _machine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
         monkeypatch.delenv(name)
     monkeypatch.setenv("HIGHTC_SETTINGS_FILE", str(tmp_path / "no_settings.toml"))
     monkeypatch.setenv("HIGHTC_SCRATCH_MINIMUM_GB", "0")
+    monkeypatch.setenv("HIGHTC_DATA_DIRECTORY", str(tmp_path / "data"))
     folder = tmp_path / "run"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -9,17 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from custodian.custodian import ErrorHandler
 
-from hightc.makers.errors import ProgramFailedError, ProgramNotFoundError, ScratchError
-from hightc.makers.execution import (
-    FOLDER_VARIABLE,
-    PARALLEL_PROGRAMS,
-    POOL_PROGRAMS,
-    program_command,
-    require_free_space,
-    run_program,
-    stop_leftovers,
-)
+from hightc.analysis.documents import Correction, Provenance
+from hightc.makers.base import correction_warnings
+from hightc.makers.errors import ProgramFailedError, ScratchError
+from hightc.makers.execution import FOLDER_VARIABLE, require_free_space, run_program, stop_leftovers
 from hightc.makers.qe.handlers import ph_handlers, pw_handlers
 from hightc.makers.settings import compute_settings
 
@@ -52,13 +47,15 @@ def test_program_that_succeeds_hands_back_its_end_and_the_digest_of_its_input():
 
 
 def test_complete_text_does_not_excuse_a_return_code():
-    with pytest.raises(ProgramFailedError, match=r"pw\.x failed in .*return code is 3.*stderr: STOP 3.*see pw\.out"):
+    with pytest.raises(
+        ProgramFailedError, match=r"pw\.x failed in .*output is complete.*return code 3: stderr: STOP 3.*see pw\.out"
+    ):
         run_pw(fake(COMPLETE, "--exit", "3", "--complain", "STOP 3"))
     assert starts() == 1
 
 
 def test_return_code_zero_does_not_excuse_a_text_without_its_end():
-    with pytest.raises(ProgramFailedError, match=r"output stops without JOB DONE .*the machine may lack memory"):
+    with pytest.raises(ProgramFailedError, match=r"output stops without its last words .*the machine may lack memory"):
         run_pw(fake(COMPLETE, "--lines", "40"))
     assert starts() == 3  # twice again, as the table of failures says
 
@@ -94,39 +91,63 @@ def test_message_of_a_failure_holds_no_object_address():
     assert "0x" not in str(caught.value)
 
 
+class Watcher(ErrorHandler):
+    """A monitor that has seen enough of a program until it is told to be calm."""
+
+    is_monitor = True
+
+    def __init__(self, mends):
+        self.mends = mends
+
+    def check(self, directory="./"):
+        return Path("starts").exists() and not Path("calm").exists()
+
+    def correct(self, directory="./"):
+        if not self.mends:
+            return {"errors": ["endless"], "actions": None}
+        Path("calm").touch()
+        return {"errors": ["endless"], "actions": ["calm"]}
+
+
+def watch(tmp_path, mends):
+    script = tmp_path / "endless"
+    script.write_text(f"#!/bin/sh\necho >> starts\n[ -e calm ] || exec sleep 60\ncat {COMPLETE}\n")
+    script.chmod(0o755)
+    handlers = [Watcher(mends), *pw_handlers("pw")]
+    settings = compute_settings(pw_command=str(script))
+    return run_program("pw", input_text=PW_INPUT, handlers=handlers, settings=settings, monitor_seconds=0.5)
+
+
+def test_monitor_stops_a_program_that_runs_and_no_other_handler_takes_it_for_killed(tmp_path):
+    started = time.monotonic()
+    run = watch(tmp_path, mends=True)
+    assert time.monotonic() - started < 30
+    assert [(one.handler, one.errors, one.actions) for one in run.corrections] == [("Watcher", ("endless",), ("calm",))]
+    assert starts() == 2
+
+
+def test_monitor_that_cannot_mend_what_it_stopped_ends_the_run(tmp_path):
+    with pytest.raises(ProgramFailedError, match=r"pw\.x failed in"):
+        watch(tmp_path, mends=False)
+    assert starts() == 1
+
+
+def test_warning_says_whether_a_correction_changed_the_physics():
+    same = Correction(handler="A", errors=("killed",), actions=("started again",))
+    other = Correction(handler="B", errors=("too_few_bands",), actions=("nbnd: 1 -> 2",), physics="more bands")
+    provenance = Provenance(
+        input_sha256="", codes={}, pseudopotentials=(), corrections=(same, other), directory="", wall_seconds=None
+    )
+    assert correction_warnings([provenance]) == (
+        "A changed started again after killed: the physics is the same",
+        "B changed nbnd: 1 -> 2 after too_few_bands: more bands",
+    )
+
+
 def test_file_stem_can_differ_from_the_program():
     settings = compute_settings(pw_command=fake(COMPLETE))
     run_program("pw", input_text=PW_INPUT, handlers=pw_handlers("dense"), settings=settings, name="dense")
     assert Path("dense.out").is_file()
-
-
-def test_program_that_is_not_installed_comes_with_the_way_to_install_it():
-    settings = compute_settings(pw_command="no_such_pw.x")
-    with pytest.raises(ProgramNotFoundError, match=r"'no_such_pw\.x' is not on PATH.*apt-get.*HIGHTC_PW_COMMAND"):
-        program_command("pw", settings)
-
-
-@pytest.mark.parametrize("program", ["pw", "ph", "q2r", "matdyn"])
-@pytest.mark.parametrize("processes", [1, 2])
-def test_only_programs_that_can_share_their_work_start_under_mpi(program, processes):
-    settings = compute_settings(**{f"{program}_command": "true"}, mpi_command="env -n {processes}", processes=processes)
-    command = program_command(program, settings)
-    parallel = processes == 2 and program in PARALLEL_PROGRAMS
-    assert command[: 3 if parallel else 1] == (["env", "-n", "2"] if parallel else ["true"])
-    assert command[-2:] == ["-nk", "2"] if parallel and program in POOL_PROGRAMS else command[-1] == "true"
-
-
-@pytest.mark.parametrize("mpi", ["mpirun -np {cores}", "mpirun -np {}", "mpirun -np {processes"])
-def test_mpi_command_with_another_placeholder_is_refused(mpi):
-    settings = compute_settings(pw_command="true", mpi_command=mpi, processes=2)
-    with pytest.raises(ProgramNotFoundError, match=r"HIGHTC_MPI_COMMAND: expected a command in which \{processes\}"):
-        program_command("pw", settings)
-
-
-def test_mpi_that_is_not_installed_is_named():
-    settings = compute_settings(pw_command="true", mpi_command="no_such_mpirun -np {processes}", processes=2)
-    with pytest.raises(ProgramNotFoundError, match=r"'no_such_mpirun'.*HIGHTC_MPI_COMMAND"):
-        program_command("pw", settings)
 
 
 def test_disk_with_room_is_accepted(tmp_path):

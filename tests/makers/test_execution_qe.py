@@ -23,7 +23,8 @@ from hightc.analysis.parsers.pw import read_pw_xml
 from hightc.makers.errors import ProgramFailedError, PseudopotentialError, ScratchError
 from hightc.makers.execution import FOLDER_VARIABLE, require_free_space, run_program
 from hightc.makers.qe.handlers import ph_handlers, pw_handlers
-from hightc.makers.qe.inputs import FILDYN, edit_namelists, ph_input, pw_input
+from hightc.makers.qe.inputs import edit_namelists, pw_input
+from hightc.makers.qe.phonon_inputs import FILDYN, ph_input
 from hightc.makers.qe.phonon_restart import discard_phonons
 from hightc.makers.qe.pseudopotentials import (
     DEBIAN_DIRECTORY,

@@ -7,7 +7,7 @@ from hightc.makers.base import combined_digest
 from hightc.makers.electron_phonon import joined_provenance
 
 
-def run(program, seconds, *, tried=()):
+def run(program, seconds, *, tried=(), key=None, origin=None):
     corrections = tuple(Correction(handler="H", errors=(error,), actions=()) for error in tried)
     return Provenance(
         input_sha256=program,
@@ -16,6 +16,8 @@ def run(program, seconds, *, tried=()):
         corrections=corrections,
         directory=f"/{program}",
         wall_seconds=seconds,
+        content_sha256=key,
+        reused_from=origin,
     )
 
 
@@ -30,3 +32,15 @@ def test_joined_provenance_names_every_program_input_and_correction_in_order():
     assert [correction.errors for correction in joined.corrections] == [("killed",), ("walltime",)]
     assert joined.input_sha256 == combined_digest(["pw.x", "ph.x"])
     assert joined.directory == "/ph.x"
+
+
+@pytest.mark.parametrize(("keys", "known"), [(("1", "2"), True), (("1", None), False), ((None, None), False)])
+def test_joined_key_is_known_where_that_of_every_run_is(keys, known):
+    joined = joined_provenance([run("ph.x", 1.0, key=key) for key in keys])
+    assert joined.content_sha256 == (combined_digest(["1", "2"]) if known else None)
+
+
+def test_joined_result_is_called_reused_where_every_run_was():
+    first, second = run("pw.x", 1.0, origin="/a"), run("ph.x", 1.0, origin="/b")
+    assert joined_provenance([first, second]).reused_from == "/b"
+    assert joined_provenance([run("pw.x", 1.0), second]).reused_from is None

@@ -29,6 +29,7 @@ def test_settings_are_those_of_the_moment_they_are_read(monkeypatch):
 
 def test_file_and_data_follow_the_users_own_folders(monkeypatch, tmp_path):
     monkeypatch.delenv("HIGHTC_SETTINGS_FILE")
+    monkeypatch.delenv("HIGHTC_DATA_DIRECTORY", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert settings_file() == tmp_path / "config" / "hightc" / "settings.toml"

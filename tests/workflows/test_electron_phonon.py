@@ -22,7 +22,7 @@ NEEDS = {
     "scf": {"relax", "scf dense"},
     "ph.x electron-phonon": {"scf"},
     "q2r.x": {"ph.x electron-phonon"},
-    "matdyn.x": {"q2r.x"},
+    "matdyn.x": {"q2r.x", "relax", "scf"},
     "alpha2F": {"relax", "scf dense", "scf", "ph.x electron-phonon", "q2r.x", "matdyn.x"},
     "Tc": {"alpha2F"},
 }

@@ -336,6 +336,21 @@ def test_isotropic_file_cut_anywhere_is_refused_beside_the_spectra_of_its_run(wr
     assert read_alpha2f(write("".join(lines), "pb.a2f_iso")).notes == ()
 
 
+def test_isotropic_file_cut_before_its_first_phonon_is_refused(write):
+    lines = (PB / "pb.a2f_iso").read_text().splitlines(keepends=True)
+    with pytest.raises(IncompleteOutputError, match="a2F above zero in some row, found zeros only"):
+        read_alpha2f(write("".join(lines[:20]), "pb.a2f_iso"))
+
+
+def test_known_number_of_rows_shows_a_cut_in_a_gap(write):
+    lines = (PB / "pb.a2f_iso").read_text().splitlines(keepends=True)
+    assert read_alpha2f(write("".join(lines), "pb.a2f_iso"), n_points=500).omega_mev.size == 500
+    with pytest.raises(IncompleteOutputError, match="line 500: expected 500 rows, found 499"):
+        read_alpha2f(write("".join(lines[:-1]), "pb.a2f_iso"), n_points=500)
+    with pytest.raises(ParseError, match="expected 499 rows, found 500"):
+        read_alpha2f(write("".join(lines), "pb.a2f_iso"), n_points=499)
+
+
 def test_spectra_of_another_run_say_nothing_of_the_isotropic_file(write):
     write(PLAIN, "pb.a2f")  # not even of EPW
     (note,) = read_alpha2f(write((PB / "pb.a2f_iso").read_text(), "pb.a2f_iso")).notes

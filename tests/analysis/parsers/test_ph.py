@@ -1,4 +1,4 @@
-"""Dynamical matrices, coupling and the log of ph.x."""
+"""Dynamical matrices and coupling of ph.x."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,13 @@ from hightc.analysis.parsers.errors import (
     ParseError,
     UnreadableNumberError,
 )
-from hightc.analysis.parsers.ph import read_dynamical_matrices, read_elph, read_ph_out
+from hightc.analysis.parsers.ph import (
+    read_coupling_file,
+    read_dynamical_matrices,
+    read_dynamical_matrix,
+    read_elph,
+    read_q_list,
+)
 from hightc.analysis.parsers.units import PER_CM_MEV, RYDBERG_EV
 
 QE = Path(__file__).parents[2] / "data" / "qe"
@@ -175,32 +181,26 @@ def test_damaged_coupling_is_a_located_error(copy, old, new, error):
     assert caught.value.line is not None
 
 
-def test_finished_log_has_every_q_point_with_its_coupling():
-    run = read_ph_out(AL / "elph.out")
-    assert run.job_done
-    assert run.code_version == "6.7MaX"
-    assert run.finished == run.coupled == (True, True, True)
-    np.testing.assert_allclose(run.q_cartesian[2], [0, -1, 0])
+def test_single_files_say_what_the_run_says():
+    mesh, q_cartesian = read_q_list(AL / "al.dyn0")
+    points = read_dynamical_matrices(AL, "al.dyn")
+    assert mesh == points[0].q_mesh
+    np.testing.assert_allclose(q_cartesian, [point.q_cartesian for point in points], atol=1e-9)
+    for point, coupling in zip(points, read_elph(AL), strict=True):
+        single = read_dynamical_matrix(AL / f"al.dyn{point.index}")
+        assert (single.index, single.q_mesh, single.weight) == (point.index, point.q_mesh, point.weight)
+        assert np.array_equal(single.frequencies_mev, point.frequencies_mev)
+        alone = read_coupling_file(AL / "elph_dir" / f"elph.inp_lambda.{point.index}")
+        assert alone.index == coupling.index
+        assert np.array_equal(alone.coupling, coupling.coupling)
 
 
-def test_stopped_log_knows_what_it_finished():
-    run = read_ph_out(QE / "ph_max_seconds/ph.out")
-    assert run.finished == (True, False, False)
-    assert run.coupled == (False, False, False)
-
-
-def test_recovered_log_lists_what_it_reached():
-    run = read_ph_out(QE / "ph_diverged/ph.out")
-    np.testing.assert_allclose(run.q_cartesian, [[0.5, -0.5, 0.5], [0, -1, 0]])
-    assert run.finished == (True, False)
-    assert not run.job_done
-
-
-def test_log_without_q_points_is_an_error(tmp_path):
-    path = tmp_path / "ph.out"
-    text = (AL / "elph.out").read_text()
-    path.write_text(text[: text.index("   3   0.000000000  -1.0")])
-    with pytest.raises(IncompleteOutputError, match="the list of 3 q points, found 2"):
-        read_ph_out(path)
-    with pytest.raises(MissingOutputError):
-        read_ph_out(tmp_path / "none")
+def test_single_matrix_needs_its_list_and_its_number(copy):
+    (copy / "al.dyn2").rename(copy / "matrix")
+    with pytest.raises(ParseError, match="number of the q point"):
+        read_dynamical_matrix(copy / "matrix")
+    with pytest.raises(ParseError, match="number of the q point"):
+        read_coupling_file(copy / "matrix")
+    (copy / "al.dyn0").unlink()
+    with pytest.raises(MissingOutputError, match=r"al\.dyn0"):
+        read_dynamical_matrix(copy / "al.dyn3")

@@ -145,6 +145,11 @@ def test_k_points_lie_on_the_mesh_and_their_weights_sum_to_one(case):
     assert run.k_weights.sum() == pytest.approx(1, abs=1e-14)
 
 
+def test_cartesian_k_points_belong_to_the_lattice(aluminium):
+    phases = aluminium.k_points_per_angstrom @ aluminium.structure.lattice.matrix.T / (2 * np.pi)
+    np.testing.assert_allclose(phases, aluminium.k_points, atol=1e-12)
+
+
 def test_relaxation_yields_the_last_geometry_and_its_pressure():
     run = read("si_vc_relax")
     assert run.calculation == "vc-relax"

@@ -9,7 +9,8 @@ from hightc.analysis.parsers.errors import MissingOutputError
 from hightc.analysis.parsers.run_end import read_run_end
 
 QE = Path(__file__).parents[2] / "data" / "qe"
-TROUBLES = ("walltime_exceeded", "scf_not_converged", "geometry_not_converged", "ph_not_converged")
+EPW = QE.parent / "epw"
+TROUBLES = ("walltime_exceeded", "scf_not_converged", "geometry_not_converged", "ph_not_converged", "gap_not_converged")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,37 @@ def test_error_block_is_read(file, routine, code, message):
     assert (end.error_routine, end.error_code, end.error_message) == (routine, code, message)
     assert not end.job_done
     assert not end.succeeded
+
+
+def test_finished_run_of_epw_succeeded():
+    end = read_run_end(EPW / "pb_gaps" / "epw.out")
+    assert end.succeeded
+    assert (end.program, end.code_version, end.n_processes) == ("EPW", "5.3.1", 1)
+
+
+def test_gap_equations_that_epw_gave_up_are_no_success_though_its_last_words_are_there():
+    end = read_run_end(EPW / "pb_gaps" / "nsiter.out")
+    assert end.job_done
+    assert not end.succeeded
+    assert [name for name in TROUBLES if getattr(end, name)] == ["gap_not_converged"]
+
+
+@pytest.mark.parametrize(
+    ("file", "routine", "message"),
+    [
+        ("pb_gaps/above_tc.out", "mix_broyden", "factorization"),
+        ("epw_files/epw.out", "elphon_shuffle_wrap", "Problem with modes file"),
+    ],
+)
+def test_error_of_epw_is_read(file, routine, message):
+    end = read_run_end(EPW / file)
+    assert (end.error_routine, end.error_message) == (routine, message)
+    assert not end.job_done
+
+
+def test_wannier90_stops_epw_without_an_error_block():
+    end = read_run_end(EPW / "wannier_frozen_window" / "epw.out")
+    assert (end.job_done, end.error_message) == (False, None)
 
 
 def test_killed_run_has_neither_end_nor_error():

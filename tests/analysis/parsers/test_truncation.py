@@ -11,12 +11,15 @@ from pymatgen.core.structure import Structure
 
 from hightc.analysis.parsers.errors import ParseError
 from hightc.analysis.parsers.matdyn import read_a2f_dos, read_frequencies, read_lambda, read_phonon_dos
-from hightc.analysis.parsers.ph import read_dynamical_matrices, read_elph, read_ph_out
+from hightc.analysis.parsers.ph import read_dynamical_matrices, read_elph
+from hightc.analysis.parsers.ph_output import read_ph_out
 from hightc.analysis.parsers.pw import read_pw_xml
 from hightc.analysis.parsers.q2r import read_force_constants
+from hightc.analysis.parsers.recognition import NO_END_MARK, read_output, recognise
 from hightc.analysis.parsers.run_end import read_run_end
 
-QE = Path(__file__).parents[2] / "data" / "qe"
+DATA = Path(__file__).parents[2] / "data"
+QE = DATA / "qe"
 CUTS = 20
 
 
@@ -56,6 +59,44 @@ READERS = [
     ("mgb2/mgb2.freq", read_frequencies),
     ("al_linear_response/al.fc", read_force_constants),
     ("si_dielectric/si.fc", read_force_constants),
+]
+
+
+ONE_OF_EACH_KIND = [
+    "qe/al_scf/scf.out",
+    "qe/al_scf/scf.in",
+    "qe/ni_spin/scf.out",
+    "qe/relax_not_converged/relax.out",
+    "qe/relax_not_converged/relax.in",
+    "qe/al_linear_response/elph.out",
+    "qe/al_linear_response/elph.in",
+    "qe/al_linear_response/q2r.out",
+    "qe/al_linear_response/q2r.in",
+    "qe/al_linear_response/matdyn.dos.out",
+    "qe/al_linear_response/matdyn.dos.in",
+    "qe/al_linear_response/al.dyn0",
+    "qe/al_linear_response/al.dyn3",
+    "qe/al_linear_response/elph_dir/elph.inp_lambda.3",
+    "qe/al_linear_response/a2F.dos1",
+    "qe/al_linear_response/lambda",
+    "qe/al_linear_response/al.phdos",
+    "qe/al_linear_response/al.freq",
+    "qe/al_linear_response/al.fc",
+    "qe/cr_nesting/nest_32.txt",
+    "qe/cr_nesting/nest_100.dat",
+    "epw/pb/pb.a2f",
+    "epw/pb/pb.a2f_iso",
+    "epw/pb/epw1.in",
+    "epw/pb/epw1.out",
+    "epw/pb/crystal.fmt",
+    "epw/pb/decay.H",
+    "epw/pb/decay.dynmat",
+    "epw/pb_anisotropic/epw.out",
+    "epw/pb_anisotropic/pb.imag_aniso_gap_FS_002.00",
+    "epw/pb_gaps/above_tc.out",
+    "epw/pb_wannier/nscf.in",
+    "epw/pb_wannier/nscf.out",
+    "epw/pb_wannier/pb_hr.dat",
 ]
 
 
@@ -108,6 +149,48 @@ def test_cut_file_is_refused_or_complete(tmp_path, file, read):
             assert result.line is not None
         else:
             assert same(result, whole), f"cut at byte {position} of {len(content)} went unseen"
+
+
+def random_cuts(content, seed):
+    generator = random.Random(seed)
+    return sorted(generator.randrange(len(content)) for _ in range(CUTS))
+
+
+def unseen_cuts(path, positions, **known):
+    """Cut a file at each position, and return those that the one entrance did not refuse with a place."""
+    content = path.read_bytes()
+    unseen = []
+    for position in positions:
+        path.write_bytes(content[:position])
+        result = attempt(lambda cut: read_output(cut, **known), path)
+        if not (isinstance(result, ParseError) and result.path == path and result.line and result.advice):
+            unseen.append((position, result))
+    path.write_bytes(content)
+    return unseen
+
+
+@pytest.mark.parametrize("file", ONE_OF_EACH_KIND)
+def test_file_cut_anywhere_is_refused_with_its_line(tmp_path, file):
+    case = tmp_path / "case"
+    shutil.copytree(DATA / Path(*Path(file).parts[:2]), case)
+    path = case / Path(*Path(file).parts[2:])
+    assert not unseen_cuts(path, random_cuts(path.read_bytes(), file))
+
+
+@pytest.mark.parametrize("file", ONE_OF_EACH_KIND)
+def test_file_cut_between_two_lines_is_refused_or_complete(tmp_path, file):
+    case = tmp_path / "case"
+    shutil.copytree(DATA / Path(*Path(file).parts[:2]), case)
+    path = case / Path(*Path(file).parts[2:])
+    content = path.read_bytes()
+    known = {}
+    if recognise(path) in NO_END_MARK:
+        known["n_points"] = sum(line.strip()[:1] in set("-0123456789") for line in content.decode().splitlines())
+    whole = read_output(path, **known)
+    ends = [index + 1 for index, byte in enumerate(content) if byte == ord("\n")][:-1]
+    chosen = {*random.Random(file).sample(ends, min(CUTS, len(ends))), *ends[-6:]}
+    for position, result in unseen_cuts(path, sorted(chosen), **known):
+        assert same(result, whole), f"cut at byte {position} of {len(content)} went unseen"
 
 
 @pytest.mark.parametrize("file", ["al_scf/scf.out", "al_linear_response/elph.out", "al_linear_response/q2r.out"])

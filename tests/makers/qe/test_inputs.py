@@ -13,7 +13,9 @@ from hightc.analysis.documents import Pseudopotential
 from hightc.makers.errors import RecipeError
 from hightc.makers.execution import run_program
 from hightc.makers.qe.handlers import pw_handlers
-from hightc.makers.qe.inputs import N_SIGMA, edit_namelists, matdyn_input, ph_input, pw_input, q2r_input, read_namelists
+from hightc.makers.qe.inputs import edit_namelists, pw_input, read_namelists
+from hightc.makers.qe.meshes import uniform_points
+from hightc.makers.qe.phonon_inputs import N_SIGMA, matdyn_input, ph_input, q2r_input
 from hightc.makers.qe.pseudopotentials import DEBIAN_DIRECTORY
 from hightc.makers.qe.recipe import make_recipe
 from hightc.makers.qe.symmetry import primitive_cell
@@ -43,7 +45,7 @@ def recipe_of(structure, **overrides):
     )
 
 
-def pw_text(structure, recipe, *, calculation="scf", dense=False, max_seconds=None, for_stress=False):
+def pw_text(structure, recipe, *, calculation="scf", dense=False, max_seconds=None, **changes):
     return pw_input(
         structure,
         recipe,
@@ -51,7 +53,7 @@ def pw_text(structure, recipe, *, calculation="scf", dense=False, max_seconds=No
         dense=dense,
         pseudo_dir=Path("/pseudo"),
         max_seconds=max_seconds,
-        for_stress=for_stress,
+        **changes,
     )
 
 
@@ -110,6 +112,59 @@ def test_relaxation_asks_for_the_pressure_and_thresholds_of_the_recipe():
     assert parsed["cell"]["press_conv_thr"] == recipe.pressure_threshold_kbar
     assert parsed["control"]["forc_conv_thr"] == recipe.force_threshold_ry_bohr
     assert not namelists(pw_text(primitive, recipe))[0]["cell"]
+
+
+@pytest.mark.parametrize("k_list", [None, (3, 2, 1)])
+def test_bands_of_a_finished_density_are_on_a_mesh_or_on_every_point_of_a_list(k_list):
+    primitive = primitive_cell(ALUMINIUM)
+    recipe = recipe_of(primitive)
+    text = pw_text(primitive, recipe, calculation="nscf", k_list=k_list, n_bands=12)
+    parsed, cards = namelists(text)
+    assert parsed["system"]["nbnd"] == 12
+    assert parsed["electrons"]["diago_full_acc"] is True
+    assert not {"tprnfor", "tstress"} & set(parsed["control"])
+    if k_list is None:
+        assert parsed["control"]["calculation"] == "nscf"
+        assert "K_POINTS automatic" in cards
+        return
+    assert parsed["control"]["calculation"] == "bands"
+    first = cards.index("K_POINTS crystal") + 2
+    assert int(cards[first - 1]) == 6
+    listed = np.array([line.split() for line in cards[first : first + 6]], dtype=float)
+    # points are written with 14 decimals
+    np.testing.assert_allclose(listed[:, :3], uniform_points((3, 2, 1)), atol=1e-14)
+    np.testing.assert_allclose(listed[:, 3], 1 / 6, atol=1e-14)
+
+
+def test_plain_metal_has_no_word_of_spin_or_hubbard():
+    primitive = primitive_cell(ALUMINIUM)
+    text = pw_text(primitive, recipe_of(primitive)).lower()
+    assert not [word for word in ("nspin", "noncolin", "lspinorb", "magnetization", "lda_plus_u") if word in text]
+
+
+def test_spin_orbit_coupling_makes_spinors_without_magnetism():
+    primitive = primitive_cell(DIBORIDE)
+    system = namelists(pw_text(primitive, recipe_of(primitive, spin_orbit=True)))[0]["system"]
+    assert (system["noncolin"], system["lspinorb"]) == (True, True)
+    assert "nspin" not in system
+    assert not any(value for name, value in system.items() if name.startswith("starting_magnetization"))
+
+
+def test_start_and_hubbard_u_belong_to_their_species():
+    primitive = primitive_cell(DIBORIDE)
+    recipe = recipe_of(
+        primitive, spin_polarized=True, starting_magnetization={"B": -0.25, "Mg": 0.5}, hubbard_u_ev={"B": 1.5}
+    )
+    parsed, cards = namelists(pw_text(primitive, recipe))
+    system = parsed["system"]
+    first = cards.index("ATOMIC_SPECIES") + 1
+    species = [line.split()[0] for line in cards[first : first + 2]]
+    assert {name: system[f"starting_magnetization({species.index(name) + 1})"] for name in species} == {
+        "B": -0.25,
+        "Mg": 0.5,
+    }
+    assert (system["nspin"], system["lda_plus_u"]) == (2, True)
+    assert [name for name in system if name.startswith("hubbard_u")] == [f"hubbard_u({species.index('B') + 1})"]
 
 
 @pytest.mark.parametrize("seconds", [None, 3540.0])

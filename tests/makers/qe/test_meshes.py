@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice
 
 from hightc.makers.errors import RecipeError
-from hightc.makers.qe.meshes import Meshes, commensurate_meshes, mesh_from_spacing, require_commensurate
+from hightc.makers.qe.meshes import Meshes, commensurate_meshes, mesh_from_spacing, require_commensurate, uniform_points
 
 LENGTHS = st.floats(2.0, 12.0)
 LATTICES = st.builds(
@@ -73,3 +73,9 @@ def test_meshes_of_fcc_aluminium_at_draft():
 def test_meshes_that_do_not_fit_are_refused(meshes, message):
     with pytest.raises(RecipeError, match=message):
         require_commensurate(meshes)
+
+
+def test_uniform_points_are_every_point_once_with_the_third_index_fastest():
+    points = uniform_points((3, 1, 2))
+    assert points.tolist() == [[i / 3, 0, k / 2] for i in range(3) for k in range(2)]
+    assert uniform_points((1, 1, 1)).tolist() == [[0, 0, 0]]

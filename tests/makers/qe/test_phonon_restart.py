@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hightc.makers.qe.inputs import OUTDIR
-from hightc.makers.qe.phonon_restart import clear_unfinished_q, discard_phonons
+from hightc.makers.qe.phonon_restart import clear_unfinished_q, discard_phonons, q_range, write_q_range
 
 RECORDED = Path(__file__).parents[2] / "data" / "qe" / "al_linear_response"
 
@@ -68,3 +68,25 @@ def test_discard_leaves_what_ph_starts_from(run):
     discard_phonons(run)
     assert [path.name for path in (run / OUTDIR).iterdir()] == ["hightc.save"]
     assert not (run / "elph_dir").exists()
+
+
+def test_run_of_some_q_points_goes_on_within_its_own_range(run):
+    write_q_range(run, 2, 3)
+    (run / "dyn1").unlink()
+    cut(run / "dyn3")
+    assert clear_unfinished_q(run) == 3
+    assert left(run) == ["hightc.q_2"]
+
+
+def test_run_of_some_q_points_that_finished_none_starts_at_its_first(run):
+    write_q_range(run, 2, 3)
+    cut(run / "dyn2")
+    assert clear_unfinished_q(run) == 2
+    assert left(run) == []
+    assert not list(run.glob("dyn*"))
+
+
+def test_run_of_some_q_points_without_their_list_starts_at_its_first(tmp_path):
+    write_q_range(tmp_path, 2, 3)
+    assert clear_unfinished_q(tmp_path) == 2
+    assert q_range(tmp_path) == (2, 3)

@@ -17,8 +17,12 @@ from hightc.makers.qe.pseudopotentials import (
 )
 
 
-def write_upf(path: Path, element: str, *, kind: str = "NC", cutoff: str | None = None) -> Path:
+def write_upf(
+    path: Path, element: str, *, kind: str = "NC", cutoff: str | None = None, has_so: str | None = None
+) -> Path:
     attributes = f'element="{element}" pseudo_type="{kind}" functional="PBE"'
+    if has_so is not None:
+        attributes += f' has_so="{has_so}"'
     if cutoff is not None:
         attributes += f' wfc_cutoff="{cutoff}"'
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,6 +116,13 @@ def test_chosen_file_must_exist_and_be_of_its_element(tmp_path):
         select_pseudopotentials(tmp_path, ["Pb"], {"Pb": "gone.upf"})
     with pytest.raises(PseudopotentialError, match="is for Al: name a file of Pb"):
         select_pseudopotentials(tmp_path, ["Pb"], {"Pb": "Al.upf"})
+
+
+@pytest.mark.parametrize(
+    ("has_so", "full"), [(None, False), ("F", False), ("false", False), ("T", True), ("true", True), (".true.", True)]
+)
+def test_header_tells_whether_the_file_is_fully_relativistic(tmp_path, has_so, full):
+    assert read_upf_header(write_upf(tmp_path / "Pb.upf", "Pb", has_so=has_so)).fully_relativistic is full
 
 
 def test_identity_is_the_checksum_of_the_content(tmp_path):

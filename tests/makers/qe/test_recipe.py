@@ -5,7 +5,15 @@ from pymatgen.core import Lattice, Structure
 
 from hightc.analysis.documents import Pseudopotential
 from hightc.makers.errors import RecipeError
-from hightc.makers.qe.recipe import OVERRIDES, PROTOCOL_NAMES, Protocol, Recipe, load_protocol, make_recipe
+from hightc.makers.qe.recipe import (
+    OVERRIDES,
+    PROTOCOL_NAMES,
+    Protocol,
+    Recipe,
+    load_protocol,
+    make_recipe,
+    require_electron_phonon,
+)
 
 LEAD = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.9), ["Pb"], [[0, 0, 0]]).get_primitive_structure()
 FILE = Pseudopotential(element="Pb", filename="Pb.upf", sha256="0" * 64)
@@ -153,6 +161,48 @@ def test_what_is_named_wins_over_what_follows_from_the_protocol():
 def test_override_of_the_wrong_shape_is_refused_by_name_not_by_a_crash(overrides, message):
     with pytest.raises(RecipeError, match=message):
         lead_recipe(**overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"spin_orbit": "maybe"}, r"spin_orbit: .*boolean.*, found 'maybe'"),
+        (
+            {"spin_polarized": True, "starting_magnetization": {"Pb": 2}},
+            r"starting_magnetization\.Pb: .*less.* found 2",
+        ),
+        ({"starting_magnetization": 0.5}, r"starting_magnetization: .*dictionary, found 0\.5"),
+        ({"hubbard_u_ev": {"Pb": -1.0}}, r"hubbard_u_ev\.Pb: .*greater than 0, found -1\.0"),
+        ({"hubbard_u_ev": {"Ni": 1.0}}, r"hubbard_u_ev: expected elements of the structure \(Pb\), found 'Ni'"),
+        ({"spin_polarized": True, "spin_orbit": True}, "spin_orbit: expected without spin_polarized"),
+    ],
+)
+def test_electronic_option_that_cannot_work_is_refused(overrides, message):
+    with pytest.raises(RecipeError, match=message):
+        lead_recipe(**overrides)
+
+
+def test_polarised_recipe_names_what_it_starts_from():
+    assert lead_recipe(spin_polarized=True).starting_magnetization == {"Pb": 0.5}
+    named = lead_recipe(spin_polarized=True, starting_magnetization={"Pb": -0.1})
+    assert named.starting_magnetization == {"Pb": -0.1}
+    assert Recipe.from_dict(named.as_dict()) == named
+
+
+def test_recipe_of_an_earlier_version_is_a_plain_metal():
+    recipe = lead_recipe()
+    options = {"spin_orbit", "spin_polarized", "starting_magnetization", "hubbard_u_ev"}
+    stored = recipe.model_dump(mode="json", exclude=options)
+    assert recipe.model_dump(mode="json", exclude_defaults=True) == stored
+    assert Recipe.from_dict(stored) == recipe
+
+
+def test_coupling_is_refused_with_hubbard_u_alone():
+    require_electron_phonon(lead_recipe())
+    require_electron_phonon(lead_recipe(spin_orbit=True))
+    require_electron_phonon(lead_recipe(spin_polarized=True))
+    with pytest.raises(RecipeError, match=r"expected none where ph\.x computes the coupling, found one of Pb"):
+        require_electron_phonon(lead_recipe(hubbard_u_ev={"Pb": 1.0}))
 
 
 def test_recipe_survives_its_json():

@@ -1,0 +1,71 @@
+"""When finer meshes no longer change the coupling and the critical temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hightc.analysis.documents.wannier import FineMesh, FineMeshConvergence
+
+STILL_STEPS = 2
+"""How often in a row nothing may change: a single small step can be chance."""
+
+
+def compared(mesh: FineMesh, previous: FineMesh | None) -> FineMesh:
+    """A mesh with its changes from the one before.
+
+    Parameters
+    ----------
+    mesh
+        The coupling on a mesh.
+    previous
+        That on the mesh before; None for the first.
+    """
+    if previous is None:
+        return mesh
+    change = (mesh.lambda_ - previous.lambda_) / mesh.lambda_ if mesh.lambda_ else None
+    known = mesh.tc_kelvin is not None and previous.tc_kelvin is not None
+    difference = mesh.tc_kelvin - previous.tc_kelvin if known else None  # type: ignore[operator]
+    return mesh.model_copy(update={"lambda_change": change, "tc_change_kelvin": difference})
+
+
+def mesh_convergence(
+    meshes: Sequence[FineMesh],
+    *,
+    lambda_tolerance: float,
+    tc_relative_tolerance: float,
+    tc_tolerance_kelvin: float,
+) -> FineMeshConvergence:
+    """Judge a series of finer and finer meshes.
+
+    Parameters
+    ----------
+    meshes
+        As :func:`compared` gives them, in the order they were computed.
+    lambda_tolerance
+        Relative change of lambda that counts as still.
+    tc_relative_tolerance, tc_tolerance_kelvin
+        Relative change of Tc, or its change in K, that counts as still: the larger of the two.
+
+    Returns
+    -------
+    FineMeshConvergence
+        Converged if lambda and Tc held still over the last two steps.
+    """
+    last = meshes[-STILL_STEPS:]
+    still = len(meshes) > STILL_STEPS and all(
+        _is_still(mesh, lambda_tolerance, tc_relative_tolerance, tc_tolerance_kelvin) for mesh in last
+    )
+    return FineMeshConvergence(
+        status="converged" if still else "not_converged",
+        lambda_tolerance=lambda_tolerance,
+        tc_relative_tolerance=tc_relative_tolerance,
+        tc_tolerance_kelvin=tc_tolerance_kelvin,
+        meshes=tuple(meshes),
+    )
+
+
+def _is_still(mesh: FineMesh, lambda_tolerance: float, relative: float, absolute_kelvin: float) -> bool:
+    if mesh.lambda_change is None or mesh.tc_change_kelvin is None or mesh.tc_kelvin is None:
+        return False
+    allowed = max(relative * mesh.tc_kelvin, absolute_kelvin)
+    return abs(mesh.lambda_change) < lambda_tolerance and abs(mesh.tc_change_kelvin) < allowed

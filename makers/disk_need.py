@@ -1,0 +1,239 @@
+"""Disk that the linear-response flow of one material fills, estimated before anything runs.
+
+With the cell's volume V in bohr^3, cutoffs in Ry (so that k = sqrt(E) in 1/bohr) and n the number of bands:
+
+* plane waves of a k point: the sphere of radius sqrt(ecutwfc), V ecutwfc^(3/2) / (6 pi^2);
+* wavefunctions of a k point: w = 16 bytes x plane waves x n (complex double precision);
+* density: 28 bytes a plane wave of the sphere of radius sqrt(ecutrho), a complex number and three Miller indices;
+* dvscf of a q point: 16 bytes x points of the FFT mesh x 3 modes an atom;
+* matrix elements of a q point: 49 bytes (two numbers of 24 characters) x n^2 x k points x 3 modes an atom.
+
+ph.x copies the self-consistent wavefunctions once, and computes them anew at k and k+q for all k that the symmetry of
+each q point leaves. While it works on a q point it holds two more sets for each mode of a representation.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+from scipy.constants import physical_constants
+
+from hightc.makers.disk import Keep
+from hightc.makers.errors import RecipeError
+from hightc.makers.qe.meshes import Mesh
+from hightc.makers.qe.pseudopotentials import HEADER_BYTES, UPF_ATTRIBUTE, UPF_HEADER
+from hightc.makers.qe.recipe import Recipe
+from hightc.makers.qe.symmetry import SYMMETRY_PRECISION_ANGSTROM
+
+BOHR_ANGSTROM = physical_constants["Bohr radius"][0] * 1e10
+BYTES_COMPLEX = 16
+BYTES_DENSITY = 28
+BYTES_MATRIX_ELEMENT = 49
+MOST_MODES_AT_ONCE = 3
+"""Largest representation of the little groups of most crystals: its modes are computed together."""
+
+SMALL_FILES_BYTES = 1_000_000
+"""Texts of all steps, for which 0.6 MB were measured with fcc Al."""
+
+
+@dataclass(frozen=True)
+class DiskNeed:
+    """Bytes that one material fills.
+
+    Attributes
+    ----------
+    relax, scf_dense, scf, ph
+        What each step leaves, in bytes.
+    dvscf
+        The part of ``ph`` that later steps start from, in bytes.
+    working
+        What ph.x holds only while it works on a q point, in bytes.
+    """
+
+    relax: float
+    scf_dense: float
+    scf: float
+    ph: float
+    dvscf: float
+    working: float
+
+    @property
+    def peak(self) -> float:
+        """Most that is on disk at any time, in bytes."""
+        return self.relax + self.scf_dense + self.scf + self.ph + self.working + SMALL_FILES_BYTES
+
+    def kept(self, keep: Keep) -> float:
+        """What stays once the material has its answer, in bytes.
+
+        Parameters
+        ----------
+        keep
+            What the settings keep.
+        """
+        if keep == "everything":
+            return self.peak - self.working
+        return SMALL_FILES_BYTES + (self.scf + self.dvscf if keep == "restart" else 0)
+
+
+def estimate_disk_need(structure: Structure, recipe: Recipe, pseudo_dir: Path) -> DiskNeed | None:
+    """Estimate what one material fills; None where a pseudopotential does not tell its electrons.
+
+    Parameters
+    ----------
+    structure
+        Primitive standard cell, Angstrom.
+    recipe
+        Numbers of the calculation.
+    pseudo_dir
+        Folder of its pseudopotentials.
+    """
+    paths = {item.element: pseudo_dir / item.filename for item in recipe.pseudopotentials}
+    valences = {element: read_valence(path) for element, path in paths.items()}
+    charges = [valences[site.specie.symbol] for site in structure]
+    electrons = [charge for charge in charges if charge is not None]
+    if len(electrons) < len(charges):
+        return None
+    spins, spinors = (2 if recipe.spin_polarized else 1), (2 if recipe.spin_orbit else 1)
+    bands = band_count(sum(electrons)) * spinors
+    volume = structure.volume / BOHR_ANGSTROM**3
+    files = sum(path.stat().st_size for path in paths.values())
+
+    def wavefunctions(ecutwfc_ry: float) -> float:
+        return BYTES_COMPLEX * plane_waves(volume, ecutwfc_ry) * spinors * bands * spins
+
+    def pw_run(n_k: int, ecutwfc_ry: float) -> float:
+        ecutrho_ry = recipe.ecutrho_ry / recipe.ecutwfc_ry * ecutwfc_ry
+        density = BYTES_DENSITY * plane_waves(volume, ecutrho_ry) * spins
+        return n_k * wavefunctions(ecutwfc_ry) + density + 2 * _summary(n_k * spins, bands) + files
+
+    n_k, n_dense = (n_irreducible(structure, mesh) for mesh in (recipe.k_mesh, recipe.k_mesh_dense))
+    weights = 30 * n_dense * bands * spins + 5 * math.prod(recipe.k_mesh_dense)
+    scf = pw_run(n_k, recipe.ecutwfc_ry) + weights
+    modes, w = 3 * len(structure), wavefunctions(recipe.ecutwfc_ry)
+    star = [n_irreducible(structure, recipe.k_mesh, q) for q in irreducible_q(structure, recipe.q_mesh)]
+    dvscf = len(star) * BYTES_COMPLEX * math.prod(fft_mesh(structure, recipe.ecutrho_ry)) * modes * spins * spinors**2
+    elements = BYTES_MATRIX_ELEMENT * bands**2 * sum(star) * modes * spins
+    at_q = sum(pw_run(2 * n, recipe.ecutwfc_ry) - files for n in star[1:])
+    return DiskNeed(
+        relax=pw_run(n_k, recipe.relax_ecutwfc_ry),
+        scf_dense=pw_run(n_dense, recipe.ecutwfc_ry) + weights,
+        scf=scf,
+        ph=scf + n_k * w + at_q + dvscf + elements,
+        dvscf=dvscf,
+        working=2 * min(MOST_MODES_AT_ONCE, modes) * max(star) * w,
+    )
+
+
+def read_valence(path: Path) -> float | None:
+    """Valence electrons of a pseudopotential; None if its header does not say.
+
+    Parameters
+    ----------
+    path
+        A UPF file of version 2.
+    """
+    with path.open("rb") as stream:
+        match = UPF_HEADER.search(stream.read(HEADER_BYTES).decode("latin-1"))
+    attributes = dict(UPF_ATTRIBUTE.findall(match.group(1))) if match else {}
+    try:
+        return float(attributes.get("z_valence", "").replace("D", "e").replace("d", "e"))
+    except ValueError:
+        return None
+
+
+def band_count(electrons: float) -> int:
+    """Bands of a metal as pw.x chooses them: a fifth more than are filled, at least four more.
+
+    Parameters
+    ----------
+    electrons
+        Valence electrons of the cell.
+    """
+    return math.ceil(max(1.2 * electrons / 2, electrons / 2 + 4))
+
+
+def plane_waves(volume_bohr3: float, cutoff_ry: float) -> float:
+    """Plane waves below a cutoff, the volume of the sphere over that of a reciprocal cell.
+
+    Parameters
+    ----------
+    volume_bohr3
+        Volume of the cell in bohr^3.
+    cutoff_ry
+        Cutoff in Ry.
+    """
+    return float(volume_bohr3 * cutoff_ry**1.5 / (6 * math.pi**2))
+
+
+def fft_mesh(structure: Structure, ecutrho_ry: float) -> Mesh:
+    """Smallest FFT mesh that holds all plane waves of the density; pw.x takes the next with small prime factors.
+
+    Parameters
+    ----------
+    structure
+        The cell, Angstrom.
+    ecutrho_ry
+        Cutoff of the density in Ry.
+    """
+    counts = [
+        2 * int(math.sqrt(ecutrho_ry) * length / BOHR_ANGSTROM / (2 * math.pi)) + 1 for length in structure.lattice.abc
+    ]
+    return counts[0], counts[1], counts[2]
+
+
+def n_irreducible(structure: Structure, mesh: Mesh, q: Sequence[float] = (0.0, 0.0, 0.0)) -> int:
+    """Points of a Gamma-centred k mesh that the symmetries which keep q leave.
+
+    Parameters
+    ----------
+    structure
+        Primitive standard cell.
+    mesh
+        The mesh.
+    q
+        The q point in units of the reciprocal lattice.
+    """
+    return len(np.unique(_reduced(structure, mesh, q)[0]))
+
+
+def irreducible_q(structure: Structure, mesh: Mesh) -> list[tuple[float, float, float]]:
+    """Irreducible points of a Gamma-centred q mesh in units of the reciprocal lattice, Gamma first.
+
+    Parameters
+    ----------
+    structure
+        Primitive standard cell.
+    mesh
+        The mesh.
+    """
+    mapping, addresses = _reduced(structure, mesh, (0.0, 0.0, 0.0))
+    points = addresses[np.unique(mapping)] / np.array(mesh)
+    return [(float(x), float(y), float(z)) for x, y, z in points]
+
+
+def _reduced(structure: Structure, mesh: Mesh, q: Sequence[float]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """For each point of a mesh the one that stands for it, and all points in steps of the mesh."""
+    numbers = [int(site.specie.Z) for site in structure]
+    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a switch that spglib sets itself
+        symmetry = spglib.get_symmetry(cell, symprec=SYMMETRY_PRECISION_ANGSTROM)
+        found = symmetry and spglib.get_stabilized_reciprocal_mesh(list(mesh), symmetry["rotations"], qpoints=[list(q)])
+    if not found:
+        msg = f"spglib finds no irreducible points of the mesh {list(mesh)}: check the structure"
+        raise RecipeError(msg)
+    return found[0], found[1]
+
+
+def _summary(n_k: int, bands: int) -> float:
+    """Bytes of data-file-schema.xml: 25 kB, and eigenvalue and occupation of each band, 24 characters each."""
+    return 25_000 + n_k * (48 * bands + 400)

@@ -1,0 +1,164 @@
+"""Error handlers of what every program can meet: a lack of time, memory or disk, and what kills it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from hightc.analysis.parsers.run_end import RunEnd
+from hightc.makers.qe.failures import (
+    CRASHED,
+    DISK_FULL,
+    KILLED,
+    OUT_OF_MEMORY,
+    PSEUDOPOTENTIAL,
+    RETURN_CODE,
+    WALLTIME,
+)
+from hightc.makers.qe.handlers_base import (
+    FailureHandler,
+    Run,
+    StartAgainHandler,
+    from_first_unfinished_q,
+    reason_of_machine,
+)
+from hightc.makers.qe.inputs import Namelists
+
+PSEUDOPOTENTIAL_ROUTINES = re.compile(r"readpp|read_?upf|read_ps|scan_inp|upf|pseudo", re.IGNORECASE)
+
+
+class LighterJob(Protocol):
+    """A job that can be started with less memory."""
+
+    def lighten(self) -> str | None:
+        """Take the next command with less memory and say what changed; None if there is none."""
+
+
+class WalltimeHandler(FailureHandler):
+    """Continue after a clean stop at max_seconds."""
+
+    failure = WALLTIME
+
+    def matches(self, run: Run) -> bool:
+        """Whether the program stopped itself."""
+        return run.end.walltime_exceeded
+
+    def changes(self, run: Run) -> Namelists | None:
+        """Ask for a continuation."""
+        if "inputph" in run.namelists():
+            return {"inputph": from_first_unfinished_q(run)}
+        return {"control": {"restart_mode": "restart"}}
+
+
+class KilledHandler(StartAgainHandler):
+    """Run again after something killed the program."""
+
+    failure = KILLED
+
+    def matches(self, run: Run) -> bool:
+        """Whether the output stops in the middle, for no other reason that a handler knows."""
+        return reason_of_machine(run) is self.failure
+
+
+class CrashedHandler(StartAgainHandler):
+    """Run again after a crash that the program has no word for."""
+
+    failure = CRASHED
+
+    def matches(self, run: Run) -> bool:
+        """Whether MPI or the system says that the program crashed."""
+        return reason_of_machine(run) is self.failure
+
+
+class OutOfMemoryHandler(StartAgainHandler):
+    """Run again so that less memory is needed.
+
+    Attributes
+    ----------
+    job
+        What starts the program; None if it has only one way to start.
+    """
+
+    failure = OUT_OF_MEMORY
+    job: LighterJob | None = None
+
+    def matches(self, run: Run) -> bool:
+        """Whether memory could not be had."""
+        return reason_of_machine(run) is self.failure
+
+    def correct(self, directory: str = "./") -> dict[str, Any]:
+        """Change the command of the job, and start again."""
+        change = self.job.lighten() if self.job else None
+        if change is None:
+            return {"errors": [self.failure.code], "actions": None}
+        told = super().correct(directory)
+        return {"errors": told["errors"], "actions": [change, *told["actions"]]}
+
+
+class DiskFullHandler(FailureHandler):
+    """Nothing mends a full disk: say so at once."""
+
+    failure = DISK_FULL
+
+    def matches(self, run: Run) -> bool:
+        """Whether the system reported a full disk."""
+        return reason_of_machine(run) is self.failure
+
+
+class PseudopotentialHandler(FailureHandler):
+    """Nothing mends a pseudopotential that cannot be read: say so at once."""
+
+    failure = PSEUDOPOTENTIAL
+
+    def matches(self, run: Run) -> bool:
+        """Whether reading a pseudopotential failed."""
+        return is_pseudopotential_error(run.end)
+
+
+class ReturnCodeHandler(FailureHandler):
+    """Nothing excuses a return code: say so at once."""
+
+    failure = RETURN_CODE
+
+    def __init__(self, stem: str, others: Sequence[FailureHandler] = ()) -> None:
+        """Keep the stem of the files, and the handlers that may know what the return code stands for."""
+        super().__init__(stem)
+        self.others = list(others)
+
+    def matches(self, run: Run) -> bool:
+        """Whether a complete output comes with a return code that is not 0 and that nothing explains."""
+        if not run.end.succeeded or run.return_code in (None, 0):
+            return False
+        return not any(other.matches(run) for other in self.others)
+
+
+def is_pseudopotential_error(end: RunEnd) -> bool:
+    """Whether reading a pseudopotential failed.
+
+    Parameters
+    ----------
+    end
+        End of the run.
+    """
+    return end.error_message is not None and bool(PSEUDOPOTENTIAL_ROUTINES.search(end.error_routine or ""))
+
+
+def with_machine_handlers(handlers: Sequence[FailureHandler], stem: str) -> list[FailureHandler]:
+    """Add the handlers of what every program can meet.
+
+    Parameters
+    ----------
+    handlers
+        Those of one program.
+    stem
+        Stem of its input and output files.
+    """
+    known = [
+        *handlers,
+        DiskFullHandler(stem),
+        OutOfMemoryHandler(stem),
+        CrashedHandler(stem),
+        KilledHandler(stem),
+    ]
+    return [*known, ReturnCodeHandler(stem, known)]

@@ -1,0 +1,42 @@
+"""Error handlers of ph.x and of what reads its files."""
+
+from __future__ import annotations
+
+from hightc.makers.qe.failures import ELPH_FILES, PH_DIVERGED, PH_NOT_CONVERGED
+from hightc.makers.qe.handlers_base import FailureHandler, Run, from_first_unfinished_q, is_error_of
+from hightc.makers.qe.inputs import Namelists
+
+
+class _ResponseHandler(FailureHandler):
+    """Base of the handlers that mix the response slower."""
+
+    def changes(self, run: Run) -> Namelists | None:
+        """Take the next rung of the ladder, from the first unfinished q point."""
+        changes = super().changes(run)
+        return {"inputph": {**changes["inputph"], **from_first_unfinished_q(run)}} if changes else None
+
+
+class PhononConvergenceHandler(_ResponseHandler):
+    """Slower mixing when the response of ph.x does not converge."""
+
+    failure = PH_NOT_CONVERGED
+
+    def matches(self, run: Run) -> bool:
+        """Whether the response was missed."""
+        return run.end.ph_not_converged
+
+
+class PhononDivergenceHandler(_ResponseHandler):
+    """Slower mixing when the response of ph.x grows beyond all bounds."""
+
+    failure = PH_DIVERGED
+
+    def matches(self, run: Run) -> bool:
+        """Whether the mixing of the response broke down."""
+        return "broyden" in (run.end.error_routine or "") and is_error_of(self.failure, run.end)
+
+
+class ElphFilesHandler(FailureHandler):
+    """Nothing mends coupling that ph.x did not leave: say so at once."""
+
+    failure = ELPH_FILES

@@ -1,0 +1,141 @@
+"""The search for Wannier functions that carry the bands: epw.x is run with one pair of windows after another."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hightc.analysis.documents import WindowTrial
+from hightc.analysis.parsers.epw_output import read_epw_output
+from hightc.analysis.parsers.wannier import read_hr
+from hightc.analysis.wannier_bands import band_distance, interpolate_bands
+from hightc.analysis.wannier_windows import Window
+from hightc.makers.base import QEMaker
+from hightc.makers.content_key import Calculation
+from hightc.makers.errors import ProgramFailedError
+from hightc.makers.execution import ProgramRun, run_program
+from hightc.makers.qe.epw_inputs import HAMILTONIAN, ROTATIONS, Subspace, wannier_input
+from hightc.makers.qe.handlers import epw_handlers
+from hightc.makers.qe.inputs import PREFIX, read_namelists
+from hightc.makers.qe.recipe import Recipe
+from hightc.makers.qe.wannier_recipe import WannierRecipe
+
+SCDM = "SCDM"
+"""Stands for functions that start from columns of the density matrix."""
+
+
+@dataclass
+class WannierSearch:
+    """Attempts at Wannier functions in the current folder.
+
+    Attributes
+    ----------
+    maker
+        Runs the programs.
+    recipe, wannier
+        Numbers with the coarse meshes in use.
+    fermi_ev
+        Fermi energy.
+    check_points
+        (n, 3) k points off the mesh.
+    check_ev
+        (n, n_bands) energies computed there.
+    """
+
+    maker: QEMaker
+    recipe: Recipe
+    wannier: WannierRecipe
+    fermi_ev: float
+    check_points: NDArray[np.float64]
+    check_ev: NDArray[np.float64]
+    trials: list[WindowTrial] = field(default_factory=list)
+    runs: dict[int, ProgramRun] = field(default_factory=dict)
+
+    @property
+    def best(self) -> int | None:
+        """Position of the best attempt; None if none succeeded."""
+        done = [(trial.eta_mev, index) for index, trial in enumerate(self.trials) if trial.eta_mev is not None]
+        return min(done)[1] if done else None
+
+    @property
+    def good_enough(self) -> bool:
+        """Whether the best attempt carries the bands as well as asked for."""
+        eta = None if self.best is None else self.trials[self.best].eta_mev
+        return eta is not None and eta <= self.wannier.band_distance_mev
+
+    def attempt(self, starts: tuple[str, ...], window: Window, subspace: Subspace, bands_key: str | None) -> None:
+        """Make Wannier functions once.
+
+        Parameters
+        ----------
+        starts
+            Projections; none for columns of the density matrix.
+        window
+            Energy windows.
+        subspace
+            Which bands become functions.
+        bands_key
+            What the bands on the mesh depend on; None if it is not known.
+        """
+        number = len(self.trials) + 1
+        stem = f"wannier-{number}"
+        text = wannier_input(self.recipe, self.wannier, window=window, starts=starts, subspace=subspace)
+        kept = (f"{ROTATIONS}.{number}", f"{HAMILTONIAN}.{number}")
+
+        def compute() -> ProgramRun:
+            settings = self.maker.settings()
+            run = run_program("epw", input_text=text, handlers=epw_handlers(stem), settings=settings, name=stem)
+            for name, copy in zip((ROTATIONS, HAMILTONIAN), kept, strict=True):
+                shutil.copy2(name, copy)
+            Path(f"{PREFIX}.mmn").unlink(missing_ok=True)
+            return run
+
+        try:
+            run = self.maker.run(Calculation("epw", text, kept, upstream=(bands_key,), name=stem), compute)
+        except ProgramFailedError as error:
+            self.trials.append(_trial(starts, window.frozen_max_ev, window.outer_max_ev, subspace, reason=str(error)))
+            return
+        self.runs[number - 1] = run
+        self.trials.append(self._score(starts, subspace, stem, number))
+
+    def install_best(self) -> None:
+        """Put the files of the best attempt where the next step looks for them."""
+        if self.best is not None:
+            for name in (ROTATIONS, HAMILTONIAN):
+                shutil.copy2(f"{name}.{self.best + 1}", name)
+
+    def _score(self, starts: tuple[str, ...], subspace: Subspace, stem: str, number: int) -> WindowTrial:
+        used = read_namelists(Path(f"{stem}.in"))["inputepw"]  # a handler may have moved the windows
+        interpolated = interpolate_bands(read_hr(f"{HAMILTONIAN}.{number}"), self.check_points)
+        distance = band_distance(self.check_ev[:, subspace.n_excluded :], interpolated, self.fermi_ev)
+        spreads = read_epw_output(f"{stem}.out").wannier_spreads_angstrom2
+        trial = _trial(starts, float(used["dis_froz_max"]), float(used["dis_win_max"]), subspace, reason=None)
+        return trial.model_copy(
+            update={
+                "eta_mev": distance.eta_mev,
+                "near_fermi_mev": distance.near_fermi_mev,
+                "largest_mev": distance.largest_mev,
+                "spread_angstrom2": None if spreads is None else float(spreads.sum()),
+            }
+        )
+
+
+def _trial(
+    starts: Sequence[str], frozen_max_ev: float, outer_max_ev: float, subspace: Subspace, *, reason: str | None
+) -> WindowTrial:
+    return WindowTrial(
+        projections=tuple(starts) or (SCDM,),
+        n_wannier=subspace.n_wannier,
+        frozen_max_ev=frozen_max_ev,
+        outer_max_ev=outer_max_ev,
+        eta_mev=None,
+        near_fermi_mev=None,
+        largest_mev=None,
+        spread_angstrom2=None,
+        reason=reason,
+    )
