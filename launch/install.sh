@@ -53,7 +53,7 @@ apt_install() {
 }
 
 have_espresso() {
-    for program in pw.x ph.x q2r.x matdyn.x; do
+    for program in pw.x ph.x q2r.x matdyn.x epw.x; do
         command -v "$program" >/dev/null 2>&1 || return 1
     done
     command -v mpirun >/dev/null 2>&1
@@ -66,7 +66,7 @@ install_espresso() {
             fail "Quantum ESPRESSO is missing and cannot be installed from here. Install it as root:
     apt-get install quantum-espresso quantum-espresso-data openmpi-bin     (Debian, Ubuntu)
     conda install -c conda-forge qe                                        (anywhere)
-or load your centre's module, so that pw.x, ph.x, q2r.x, matdyn.x and mpirun are on PATH; then run this again."
+or load your centre's module, so that pw.x, ph.x, q2r.x, matdyn.x, epw.x and mpirun are on PATH; then run this again."
     fi
     if [ ! -d /usr/share/espresso/pseudo ]; then
         say "installing the pseudopotentials of the quickstart"

@@ -22,7 +22,6 @@ from hightc.launch.settings import Settings, load_settings
 from hightc.launch.store import Database, open_database
 
 IDLE_SECONDS = 0.5
-
 Q_GROUP = " ph.x q "
 """In the name of a step that computes a group of q points beside others of the same material."""
 
@@ -72,8 +71,7 @@ def _may_become_ready(database: Database, query: dict[str, Any]) -> bool:
 
 
 def share_of_cores(campaign: str, database: Database, settings: Settings) -> int:
-    """Processes for the next step: the cores are shared evenly by the materials, and groups of q points, that
-    are under way.
+    """Processes for the next step: materials, and groups of q points, that are under way share the cores evenly.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ class GapMaker(QEMaker):
             runs.append(self._solve("isotropic", texts["isotropic"], spectrum))
             gaps = read_epw_output("isotropic.out").isotropic_gaps
             isotropic = tuple(
-                _gap(gap, epw_gap(file.omega_mev, file.alpha2f, self.mu_star, gap.temperature_k, wscut_ev=cutoff_ev))
+                _gap(gap, epw_gap(file.omega_mev, file.alpha2f, gap.temperature_k, self.mu_star, wscut_ev=cutoff_ev))
                 for gap in gaps
             )
             reason = self._why_isotropic_only(tc, folder)

@@ -83,7 +83,9 @@ def test_help_says_what_protocols_are_for_and_where_settings_live():
     assert "hightc doctor" in text
 
 
-@pytest.mark.parametrize("command", ["run", "tc", "query", "doctor", "pseudos", "database", "settings", "failures", "version"])
+@pytest.mark.parametrize(
+    "command", ["run", "tc", "query", "doctor", "pseudos", "database", "settings", "failures", "version"]
+)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])

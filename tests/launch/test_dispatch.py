@@ -15,7 +15,17 @@ from hightc.launch.errors import LaunchError
 from hightc.launch.recovery import fail_step, lost_steps, recover_interrupted, set_aside
 from hightc.launch.results import error_message
 
-STEPS = ["relax", "scf dense", "scf", "ph.x electron-phonon", "q2r.x", "matdyn.x", "alpha2F", "Tc"]
+STEPS = [
+    "relax",
+    "scf dense",
+    "scf",
+    "ph.x electron-phonon",
+    "q2r.x",
+    "matdyn.x",
+    "matdyn.x bands",
+    "alpha2F",
+    "Tc",
+]
 ELSEWHERE = "hightc@another-node:0"
 
 
@@ -64,11 +74,11 @@ def test_numbers_that_were_changed_set_the_old_calculation_aside_until_they_retu
     text = ALUMINIUM.replace("4.05", "4.06") + '\n[materials.Pb]\nprototype = "fcc Pb 4.95"\n'
     changed = submit(tiny_campaign(tmp_path, settings, text, "Al", "Pb"), database, tmp_path)
     assert set_aside("tiny", changed, database) == 1
-    assert states(database, old[0]) == ["PAUSED", *["WAITING"] * 7]
+    assert states(database, old[0]) == ["PAUSED", *["WAITING"] * 8]
     assert states(database, changed[0])[0] == states(database, changed[1])[0] == "READY"
     again = submit(campaign, database, tmp_path)
     assert set_aside("tiny", again, database) == 1
-    assert states(database, again[0]) == ["READY", *["WAITING"] * 7]
+    assert states(database, again[0]) == ["READY", *["WAITING"] * 8]
     assert states(database, changed[0])[0] == "PAUSED"
 
 
@@ -86,7 +96,7 @@ def test_fireworks_are_named_by_label_and_step_and_stand_in_order_on_fireworks_p
         found = fireworks(database, submission)
         label = submission.material.tag.material
         assert [firework["name"] for firework in found] == [f"{label} {step}" for step in STEPS]
-        assert states(database, submission) == ["READY", *["WAITING"] * 7]
+        assert states(database, submission) == ["READY", *["WAITING"] * 8]
         workflow = database.launchpad.workflows.find_one({"nodes": submission.fw_ids[0]})
         links = {int(parent): children for parent, children in workflow["links"].items()}
         assert all(child < parent for parent, children in links.items() for child in children)
@@ -97,7 +107,7 @@ def test_fireworks_are_named_by_label_and_step_and_stand_in_order_on_fireworks_p
 def test_later_steps_go_first_and_each_has_its_folder(campaign, database, tmp_path):
     submission = submit(campaign, database, tmp_path)[0]
     specs = [firework["spec"] for firework in fireworks(database, submission)]
-    assert [spec["_priority"] for spec in specs] == list(range(1, 9))
+    assert [spec["_priority"] for spec in specs] == list(range(1, len(STEPS) + 1))
     folder = tmp_path / submission.material.folder
     assert [spec["_launch_dir"] for spec in specs] == [
         str(folder / name)

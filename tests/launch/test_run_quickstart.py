@@ -22,7 +22,18 @@ from hightc.launch.store import Database, open_database
 
 pytestmark = pytest.mark.qe
 
-STEPS = ["relax", "scf dense", "scf", "ph.x electron-phonon", "q2r.x", "matdyn.x", "alpha2F", "Tc"]
+STEPS = [
+    "relax",
+    "scf dense",
+    "scf",
+    "ph.x electron-phonon",
+    "q2r.x",
+    "matdyn.x",
+    "matdyn.x bands",
+    "alpha2F",
+    "Tc",
+]
+WANNIER_STEPS = ["wannier", "epw.x coarse", "epw.x fine", "epw.x fine", "epw.x fine", "gap", "Tc wannier"]
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +116,19 @@ def test_the_table_names_every_material_and_method(output: str) -> None:
 def test_fireworks_are_named_by_material_and_step(machine: Machine, output: str) -> None:
     """From the top of FireWorks' page to its end."""
     assert output
-    names = [firework["name"] for firework in in_order(machine.collection("fireworks"))]
-    assert names == [f"{material} {step}" for material in ("Pb", "Al") for step in STEPS]
+    for material, steps in (("Al", STEPS), ("Pb", [*STEPS, *WANNIER_STEPS])):
+        fireworks = [entry for entry in machine.collection("fireworks") if entry["spec"]["material"] == material]
+        assert [entry["name"] for entry in in_order(fireworks)] == [f"{material} {step}" for step in steps]
 
 
 def test_each_step_stored_one_document(machine: Machine, output: str) -> None:
     assert output
     kinds = Counter((entry["output"]["material"], entry["output"]["kind"]) for entry in machine.collection("outputs"))
-    expected = {"structure": 1, "scf": 2, "coupling": 1, "force_constants": 1, "phonon": 1, "alpha2f": 1, "tc": 1}
-    assert kinds == {(material, kind): n for material in ("Al", "Pb") for kind, n in expected.items()}
+    expected = {"structure": 1, "scf": 2, "coupling": 1, "force_constants": 1, "phonon": 1, "phonon_bands": 1}
+    expected |= {"alpha2f": 1, "tc": 1}
+    assert {kind: n for (material, kind), n in kinds.items() if material == "Al"} == expected
+    both = expected | {"alpha2f": 2, "tc": 2, "wannier": 1, "vertex": 1, "gap": 1}
+    assert {kind: n for (material, kind), n in kinds.items() if material == "Pb"} == both
 
 
 def test_force_constants_lie_in_the_blob_store_and_come_back(database: Database) -> None:

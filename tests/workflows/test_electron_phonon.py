@@ -12,10 +12,21 @@ from pymatgen.core import Lattice, Structure
 
 from hightc.analysis.documents import MaterialTag, Pseudopotential
 from hightc.makers.qe.recipe import make_recipe
+from hightc.makers.qe.wannier_recipe import make_wannier_recipe
 from hightc.makers.tc import TcMaker
 from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
 
-NAMES = ["relax", "scf dense", "scf", "ph.x electron-phonon", "q2r.x", "matdyn.x", "alpha2F", "Tc"]
+NAMES = [
+    "relax",
+    "scf dense",
+    "scf",
+    "ph.x electron-phonon",
+    "q2r.x",
+    "matdyn.x",
+    "matdyn.x bands",
+    "alpha2F",
+    "Tc",
+]
 NEEDS = {
     "relax": set(),
     "scf dense": {"relax"},
@@ -23,6 +34,7 @@ NEEDS = {
     "ph.x electron-phonon": {"scf"},
     "q2r.x": {"ph.x electron-phonon"},
     "matdyn.x": {"q2r.x", "relax", "scf"},
+    "matdyn.x bands": {"q2r.x", "matdyn.x"},
     "alpha2F": {"relax", "scf dense", "scf", "ph.x electron-phonon", "q2r.x", "matdyn.x"},
     "Tc": {"alpha2F"},
 }
@@ -110,3 +122,18 @@ def test_workflow_survives_the_json_of_the_database(flow, recipe, lead):
 def test_each_job_says_which_document_it_stores(flow, index):
     schema = flow.jobs[index].output_schema
     assert schema.__name__.endswith("Document")
+
+
+def test_wannier_route_goes_on_from_the_phonons_of_the_same_run(lead, recipe):
+    wannier = make_wannier_recipe(lead, recipe, {})
+    both = ElectronPhononFlowMaker(recipe=recipe, wannier=wannier).make(lead, TAG)
+    names = {job.uuid: job.name for job in both.jobs}
+    later = {job.name: {names[uuid] for uuid in needs(job)} for job in both.jobs[len(NAMES) :]}
+    assert later == {
+        "wannier": {"scf", "scf dense", "ph.x electron-phonon", "matdyn.x"},
+        "epw.x coarse": {"wannier", "ph.x electron-phonon"},
+        "epw.x fine": {"relax", "wannier", "epw.x coarse"},
+        "gap": {"epw.x fine", "wannier", "epw.x coarse"},
+        "Tc wannier": {"epw.x fine"},
+    }
+    assert [job.name for job in both.jobs].count("ph.x electron-phonon") == 1
