@@ -27,7 +27,7 @@ from hightc.makers.gates import respond, stability_gate
 from hightc.makers.phonon import CouplingMaker
 from hightc.makers.phonon_document import IDENTITY, triple
 from hightc.makers.qe.finer_mesh import finer_recipe
-from hightc.makers.qe.handlers import matdyn_handlers
+from hightc.makers.qe.handlers import matdyn_handlers, q2r_handlers
 from hightc.makers.qe.phonon_inputs import (
     FILDYN,
     FORCE_CONSTANTS,
@@ -63,7 +63,7 @@ class ForceConstantsMaker(QEMaker):
 
         def compute() -> ProgramRun:
             stage(coupling.provenance.directory, [f"{FILDYN}*", "elph_dir"])
-            return run_program("q2r", input_text=q2r_input(), handlers=matdyn_handlers("q2r"), settings=self.settings())
+            return run_program("q2r", input_text=q2r_input(), handlers=q2r_handlers("q2r"), settings=self.settings())
 
         run = self.run(calculation, compute, lambda: read_force_constants(FORCE_CONSTANTS))
         constants = read_force_constants(FORCE_CONSTANTS)

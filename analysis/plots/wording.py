@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
-from hightc.analysis.documents import CriticalTemperature, TcDocument
+from hightc.analysis.documents import CriticalTemperature, FineMeshConvergence, GapDocument, TcDocument
+from hightc.analysis.documents.alpha2f import Route
 from hightc.analysis.documents.tc import Method
 from hightc.analysis.parsers.units import KELVIN_MEV
 
@@ -26,6 +28,9 @@ MEANINGS: Final[dict[TcKind, tuple[str, str]]] = {
     "missing": ("not computed", "nobody asked this method"),
 }
 """Words for what is not a positive number, and what they mean."""
+
+ROUTES: Final[dict[Route, str]] = {"linear_response": "linear response", "wannier": "Wannier"}
+"""Name of each route, in the order they are computed."""
 
 SMALLEST_KELVIN: Final = 1e-3
 """Smaller temperatures are written as a bound: no experiment reaches them, and rounded they would read as zero."""
@@ -89,7 +94,7 @@ def tc_kind(entry: CriticalTemperature | None) -> TcKind:
     return kinds.get(entry.status, "undefined")
 
 
-def tc_text(entry: CriticalTemperature | None, dash: str = "-") -> str:
+def tc_text(entry: CriticalTemperature | None, dash: str = "-", *, route: Route | None = None) -> str:
     """Write Tc in K with its interval over the smearing plateau, or why there is no number.
 
     Parameters
@@ -98,13 +103,15 @@ def tc_text(entry: CriticalTemperature | None, dash: str = "-") -> str:
         The entry; None if it was not computed.
     dash
         What stands between the ends of an interval.
+    route
+        Route of its document: by Wannier functions there is one smearing, and no interval is missed.
     """
     kind = tc_kind(entry)
     if entry is None or entry.tc_kelvin is None or kind not in ("number", "zero"):
         return MEANINGS.get(kind, MEANINGS["undefined"])[0]
     text = kelvin(entry.tc_kelvin) if kind == "number" else MEANINGS["zero"][0]
     if entry.low_kelvin is None or entry.high_kelvin is None:
-        return f"{text} (no interval)" if kind == "number" else text
+        return f"{text} (no interval)" if kind == "number" and route != "wannier" else text
     if kind == "zero" and entry.high_kelvin == 0:
         return text
     return f"{text} ({interval(kelvin(entry.low_kelvin), kelvin(entry.high_kelvin), dash)})"
@@ -146,7 +153,7 @@ def coupling(value: float) -> str:
 
 
 def coupling_range(document: TcDocument, dash: str = "-") -> str:
-    """Write lambda with its spread over the plateau.
+    """Write lambda with its spread over the plateau; by Wannier functions there is one smearing.
 
     Parameters
     ----------
@@ -155,6 +162,8 @@ def coupling_range(document: TcDocument, dash: str = "-") -> str:
     dash
         What stands between the ends.
     """
+    if document.route == "wannier":
+        return coupling(document.lambda_)
     if not document.plateau_smearing_ev:
         return f"{coupling(document.lambda_)} (no plateau)"
     return f"{coupling(document.lambda_)} ({coupling(document.lambda_low)}{dash}{coupling(document.lambda_high)})"
@@ -184,7 +193,77 @@ def plateau_text(document: TcDocument, relative_spread: float | None, dash: str 
         What stands between the ends of an interval.
     """
     chosen, widths = f"{document.smearing_ev:.3f} eV", document.plateau_smearing_ev
+    if document.route == "wannier":
+        return f"{chosen}, on fine meshes"
     if not widths:
         return f"{chosen}, no plateau: lambda does not settle"
     varies = "" if relative_spread is None else f", lambda varies by {100 * relative_spread:.0f} %"
     return f"{chosen}, plateau {min(widths):.3f}{dash}{max(widths):.3f} eV ({len(widths)} smearings{varies})"
+
+
+def mesh_text(mesh: Sequence[int], times: str = "x") -> str:
+    """Write a mesh of points.
+
+    Parameters
+    ----------
+    mesh
+        Points along each reciprocal lattice vector.
+    times
+        What stands between the numbers.
+    """
+    return times.join(str(number) for number in mesh)
+
+
+def convergence_text(convergence: FineMeshConvergence) -> str:
+    """Write whether finer meshes still change the coupling, with the last changes.
+
+    Parameters
+    ----------
+    convergence
+        The coupling on all fine meshes.
+    """
+    verdict = "converged" if convergence.status == "converged" else "not converged"
+    last = convergence.meshes[-1]
+    text = f"{verdict} at k {mesh_text(last.k_mesh)}, q {mesh_text(last.q_mesh)}"
+    recent = convergence.meshes[-2:]
+    of_lambda = [f"{100 * mesh.lambda_change:+.1f} %" for mesh in recent if mesh.lambda_change is not None]
+    of_tc = [f"{mesh.tc_change_kelvin:+.2f} K" for mesh in recent if mesh.tc_change_kelvin is not None]
+    if not of_lambda:
+        return f"{text}: a single mesh says nothing"
+    temperatures = f"; Tc by {', '.join(of_tc)}" if of_tc else ""
+    return f"{text}: lambda changed last by {', '.join(of_lambda)}{temperatures}"
+
+
+def gap_text(gaps: GapDocument) -> str:
+    """Write Tc and the coldest isotropic gap of EPW in its own convention of mu*.
+
+    Parameters
+    ----------
+    gaps
+        The gaps.
+    """
+    convention = f"mu* {gaps.mu_star:.2f} at its cutoff of {gaps.cutoff_ev:.3g} eV"
+    if not gaps.isotropic:
+        return f"Tc {'0 K' if gaps.tc_status == 'no_superconductivity' else 'below range'} with {convention}"
+    coldest = min(gaps.isotropic, key=lambda gap: gap.temperature_kelvin)
+    tc = "below range" if gaps.tc_kelvin is None else f"{kelvin(gaps.tc_kelvin)} K"
+    gap = f"Delta_0 {abs(coldest.gap_mev):.3g} meV at {kelvin(coldest.temperature_kelvin)} K"
+    agreement = "" if gaps.largest_difference is None else f"; hightc's gaps within {100 * gaps.largest_difference:.2g} %"
+    return f"Tc {tc}, {gap} with {convention}{agreement}"
+
+
+def anisotropy_text(gaps: GapDocument) -> str:
+    """Write the range of the gap over the Fermi surface, or why it is not known.
+
+    Parameters
+    ----------
+    gaps
+        The gaps.
+    """
+    if not gaps.anisotropic:
+        return f"not computed: {gaps.anisotropic_reason or 'no reason is stored'}"
+    coldest = min(gaps.anisotropic, key=lambda gap: gap.temperature_kelvin)
+    at = f"at {kelvin(coldest.temperature_kelvin)} K"
+    if coldest.lowest_mev is None or coldest.highest_mev is None:
+        return f"mean {abs(coldest.gap_mev):.3g} meV {at}"
+    return f"{coldest.lowest_mev:.3g} to {coldest.highest_mev:.3g} meV, mean {abs(coldest.gap_mev):.3g} meV, {at}"

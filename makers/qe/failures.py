@@ -133,6 +133,16 @@ ELPH_FILES = Failure(
     advice="ph.x left no coupling of that q point and width: run it again with ten widths (el_ph_nsigma = 10)",
     error=r"problem opening file",
 )
+MATDYN_NAN = Failure(
+    code="matdyn_nan",
+    programs=("matdyn",),
+    symptom="matdyn.x ends well, but its density of states is NaN: it divided by a frequency of exactly zero",
+    remedy="other on-site force constants (+16, then +64 Ry/bohr^2 on the diagonal), which asr = 'simple' replaces, so "
+    "that the frequencies at Gamma are rounded to another number near zero",
+    tries=2,
+    advice="a mode away from Gamma may have a frequency of exactly zero: look for it in the file frequencies; lower "
+    "tr2_ph or take another interpolation mesh",
+)
 WALLTIME = Failure(
     code="walltime",
     programs=("pw", "ph"),
@@ -204,6 +214,7 @@ FAILURES = (
     PH_NOT_CONVERGED,
     PH_DIVERGED,
     ELPH_FILES,
+    MATDYN_NAN,
     *EPW_FAILURES,
     WALLTIME,
     KILLED,

@@ -29,7 +29,8 @@ from hightc.makers.qe.handlers_machine import (
     WalltimeHandler,
     with_machine_handlers,
 )
-from hightc.makers.qe.handlers_ph import ElphFilesHandler, PhononConvergenceHandler, PhononDivergenceHandler
+from hightc.makers.qe.handlers_matdyn import ElphFilesHandler, MatdynNanHandler
+from hightc.makers.qe.handlers_ph import PhononConvergenceHandler, PhononDivergenceHandler
 from hightc.makers.qe.handlers_pw import (
     BfgsHistoryHandler,
     EigenvaluesHandler,
@@ -58,6 +59,7 @@ __all__ = [
     "GapConvergenceHandler",
     "GeometryConvergenceHandler",
     "KilledHandler",
+    "MatdynNanHandler",
     "MeshSymmetryHandler",
     "OutOfMemoryHandler",
     "OuterWindowHandler",
@@ -78,6 +80,7 @@ __all__ = [
     "matdyn_handlers",
     "ph_handlers",
     "pw_handlers",
+    "q2r_handlers",
 ]
 
 
@@ -123,15 +126,26 @@ def ph_handlers(stem: str) -> list[FailureHandler]:
     return with_machine_handlers(own, stem)
 
 
-def matdyn_handlers(stem: str) -> list[FailureHandler]:
-    """Handlers of q2r.x and matdyn.x runs.
+def q2r_handlers(stem: str) -> list[FailureHandler]:
+    """Handlers of a q2r.x run.
 
     Parameters
     ----------
     stem
-        Stem of their input and output files.
+        Stem of its input and output files.
     """
     return with_machine_handlers([ElphFilesHandler(stem)], stem)
+
+
+def matdyn_handlers(stem: str) -> list[FailureHandler]:
+    """Handlers of a matdyn.x run.
+
+    Parameters
+    ----------
+    stem
+        Stem of its input and output files.
+    """
+    return with_machine_handlers([MatdynNanHandler(stem)], stem)
 
 
 def epw_handlers(stem: str) -> list[FailureHandler]:

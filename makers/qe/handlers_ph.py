@@ -1,8 +1,8 @@
-"""Error handlers of ph.x and of what reads its files."""
+"""Error handlers of ph.x."""
 
 from __future__ import annotations
 
-from hightc.makers.qe.failures import ELPH_FILES, PH_DIVERGED, PH_NOT_CONVERGED
+from hightc.makers.qe.failures import PH_DIVERGED, PH_NOT_CONVERGED
 from hightc.makers.qe.handlers_base import FailureHandler, Run, from_first_unfinished_q, is_error_of
 from hightc.makers.qe.inputs import Namelists
 
@@ -34,9 +34,3 @@ class PhononDivergenceHandler(_ResponseHandler):
     def matches(self, run: Run) -> bool:
         """Whether the mixing of the response broke down."""
         return "broyden" in (run.end.error_routine or "") and is_error_of(self.failure, run.end)
-
-
-class ElphFilesHandler(FailureHandler):
-    """Nothing mends coupling that ph.x did not leave: say so at once."""
-
-    failure = ELPH_FILES

@@ -118,8 +118,9 @@ def test_later_steps_go_first_and_each_has_its_folder(campaign, database, tmp_pa
             "04-ph-electron-phonon",
             "05-q2r",
             "06-matdyn",
-            "07-alpha2f",
-            "08-tc",
+            "07-matdyn-bands",
+            "08-alpha2f",
+            "09-tc",
         )
     ]
     assert {(spec["campaign"], spec["material"]) for spec in specs} == {("tiny", "Al")}

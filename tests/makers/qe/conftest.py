@@ -21,7 +21,7 @@ def recorded(tmp_path: Path) -> Callable[[str, str], Path]:
         folder = tmp_path / case
         folder.mkdir(exist_ok=True, parents=True)
         files = [DATA / case / f"{stem}{suffix}" for suffix in (".in", ".out", ".err")]
-        for source in [*files, *(DATA / case).glob("*.wout")]:
+        for source in [*files, *(DATA / case).glob("*.wout"), DATA / case / "phonon_dos"]:
             if source.is_file():
                 shutil.copy(source, folder)
         return folder

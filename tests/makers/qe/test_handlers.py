@@ -18,6 +18,7 @@ from hightc.makers.qe.handlers import (
     GapConvergenceHandler,
     GeometryConvergenceHandler,
     KilledHandler,
+    MatdynNanHandler,
     MeshSymmetryHandler,
     OuterWindowHandler,
     OutOfMemoryHandler,
@@ -36,6 +37,7 @@ from hightc.makers.qe.handlers import (
     matdyn_handlers,
     ph_handlers,
     pw_handlers,
+    q2r_handlers,
 )
 from hightc.makers.qe.inputs import read_namelists
 
@@ -64,6 +66,7 @@ ENDINGS = {
     ("qe/missing_elph_smearing", "q2r", "q2r"): {ElphFilesHandler},
     ("qe/al_linear_response", "matdyn.dos", "matdyn"): set(),
     ("qe/missing_elph_smearing", "matdyn.dos", "matdyn"): {KilledHandler},
+    ("qe/matdyn_nan", "matdyn", "matdyn"): {MatdynNanHandler},
     ("epw/pb", "epw1", "epw"): set(),
     ("epw/pb_gaps", "epw", "epw"): set(),
     ("epw/pb_gaps", "above_tc", "epw"): {AboveTcHandler},
@@ -82,7 +85,7 @@ ENDINGS = {
 HANDLERS_OF = {
     "pw": pw_handlers,
     "ph": ph_handlers,
-    "q2r": matdyn_handlers,
+    "q2r": q2r_handlers,
     "matdyn": matdyn_handlers,
     "epw": epw_handlers,
 }
@@ -140,7 +143,6 @@ def test_programs_of_the_table_are_those_whose_runs_get_the_handler():
     for program, make in HANDLERS_OF.items():
         for handler in make(program):
             found.setdefault(handler.failure.code, set()).add(program)
-    found["elph_files"] = {"q2r"}  # matdyn.x shares the handlers of q2r.x
     assert found == {failure.code: set(failure.programs) for failure in FAILURES}
 
 
