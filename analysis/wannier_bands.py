@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
+from scipy.stats import qmc
 
 from hightc.analysis.parsers.wannier import WannierHamiltonian
 
 CHECK_WIDTH_EV = 0.1
 """Width of the upper edge of the weights, as Vitale et al. (2020)."""
 
-PLASTIC_NUMBER = 1.220744084605759814
-"""Root of x^4 = x + 1: its powers fill a cube evenly (Roberts 2018), never on the points of a mesh."""
+SHIFT = np.sqrt([2.0, 3.0, 5.0]) % 1
+"""Moves the points of Halton, whose coordinates are fractions of 2^n, 3^n and 5^n, off every mesh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def band_distance(
 
 
 def check_points(n: int) -> NDArray[np.float64]:
-    """Points of the reciprocal cell that no symmetry and no mesh knows.
+    """Points that fill the reciprocal cell evenly and that no mesh knows.
 
     Parameters
     ----------
@@ -132,5 +133,4 @@ def check_points(n: int) -> NDArray[np.float64]:
     ndarray (n, 3)
         In units of the reciprocal lattice vectors, in [0, 1).
     """
-    steps = PLASTIC_NUMBER ** -np.arange(1, 4)
-    return np.asarray((0.5 + np.outer(np.arange(1, n + 1), steps)) % 1)
+    return np.asarray((qmc.Halton(d=3, scramble=False).random(n) + SHIFT) % 1)

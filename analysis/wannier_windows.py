@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 ISOLATION_EV = 0.5
 """Gap that sets deep bands apart from those above them."""
 
-DEEP_EV = 5.0
-"""Depth below the Fermi energy from which an isolated group of bands may be left out."""
+DEEP_EV = 10.0
+"""Depth below the Fermi energy from which an isolated group of bands may be left out: 5d of Pb lies 17 eV deep and
+means nothing; its 6s, 6.5 eV deep and isolated too, belongs to the sp functions."""
 
 FROZEN_MARGIN_EV = 0.05
 """Distance of the frozen window from the first state that would be one too many in it."""
@@ -21,6 +22,7 @@ FROZEN_MARGIN_EV = 0.05
 LEAST_FROZEN_EV = 0.3
 """Height above the Fermi energy that must be frozen: phonon energies and smearing move electrons by less."""
 
+LETTERS = "spdf"
 HIGHEST_L = 3
 """Angular momentum beyond which Wannier90 has no projections."""
 
@@ -192,3 +194,22 @@ def with_polarization(shells: Sequence[Shell], *, spinors: bool) -> tuple[Shell,
         outermost = max(shell.n for shell in own)
         added.append(Shell(element, max(outermost, momentum + 1), momentum, n_functions, full=False))
     return (*shells, *(shell for shell in added if shell.l <= HIGHEST_L))
+
+
+def projections(shells: Sequence[Shell]) -> tuple[str, ...]:
+    """Lines of projections in the notation of Wannier90, which has one radial function a line.
+
+    Parameters
+    ----------
+    shells
+        Atomic orbitals that the functions start from.
+    """
+    lines: dict[tuple[str, int], list[str]] = {}
+    for shell in sorted(shells, key=lambda shell: (shell.n, shell.l)):
+        letter = LETTERS[shell.l]
+        radial = 1 + sum(letter in found for (element, _), found in lines.items() if element == shell.element)
+        lines.setdefault((shell.element, radial), []).append(letter)
+    return tuple(
+        f"{element}:{';'.join(letters)}{f':r={radial}' if radial > 1 else ''}"
+        for (element, radial), letters in lines.items()
+    )

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hightc.launch.campaign_help import CAMPAIGN_EPILOG
 from hightc.launch.command_parser import CommandParser
 from hightc.launch.errors import LaunchError
 from hightc.launch.failures_listing import add_failures
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from hightc.launch.query_output import Layout
     from hightc.launch.settings import Settings
 
-KINDS = ("tc", "alpha2f", "phonon", "phonon_bands", "coupling", "force_constants", "structure", "scf")
+KINDS = (
+    *("tc", "gap", "alpha2f", "vertex", "wannier"),
+    *("phonon", "phonon_bands", "coupling", "force_constants", "structure", "scf"),
+)
 """Kinds of documents, as in ``hightc.analysis.documents.DOCUMENTS``, which is too heavy to import for a help text."""
 
 METHODS = ("allen_dynes", "mcmillan", "xie_2019", "xie_2022", "eliashberg")
@@ -180,6 +184,7 @@ def _add_run(commands: argparse._SubParsersAction[CommandParser]) -> None:
         "compute every material of a campaign file, or continue",
         "Ends with a table and a report page.\nExits with 0 when every material has an answer or a stored verdict why "
         "it has none, with 1 when one failed.",
+        CAMPAIGN_EPILOG,
     )
     parser.add_argument("campaign", metavar="CAMPAIGN.toml", type=Path, help="campaign file")
     parser.add_argument("--workers", metavar="N", type=_positive, help="materials side by side")

@@ -30,8 +30,8 @@ MU_STAR = "mu_star"
 
 WORKER_PREFIX = "hightc@"
 
-SPECTRUM_STEPS = (Alpha2FMaker.name, FineMeshMaker.name)
-"""Steps whose spectrum Tc is computed from, one a route."""
+TC_STEPS = {Alpha2FMaker.name: TcMaker.name, FineMeshMaker.name: f"{TcMaker.name} wannier"}
+"""Name of the step that computes Tc by the name of the step whose spectrum it takes, one a route."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _add_mu_star(launchpad: LaunchPad, nodes: Sequence[int], material: Material,
     asked = {"fw_id": {"$in": list(nodes)}, f"spec.{MU_STAR}": list(material.mu_star)}
     if launchpad.fireworks.count_documents(asked):
         return []
-    for count, name in enumerate(SPECTRUM_STEPS, start=1):
+    for count, (name, tc_name) in enumerate(TC_STEPS.items(), start=1):
         named = {"fw_id": {"$in": list(nodes)}, "name": f"{material.tag.material} {name}"}
         found = list(launchpad.fireworks.find(named, {"fw_id": 1, "spec._tasks.job.uuid": 1}))
         if not found:
@@ -190,7 +190,7 @@ def _add_mu_star(launchpad: LaunchPad, nodes: Sequence[int], material: Material,
         # a finer mesh takes the place of a coarser one, with a higher id
         spectrum = max(found, key=lambda firework: int(firework["fw_id"]))
         reference = OutputReference(spectrum["spec"]["_tasks"][0]["job"]["uuid"])
-        step = TcMaker(mu_star=material.mu_star).make(reference)
+        step = TcMaker(name=tc_name, mu_star=material.mu_star).make(reference)
         workflow = schedule(Flow([step]), material, directory, first=len(nodes) + count)
         launchpad.append_wf(workflow, [spectrum["fw_id"]])
     grown = launchpad.workflows.find_one({"nodes": {"$in": list(nodes)}}, {"nodes": 1})

@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO
 from pymongo.errors import PyMongoError
 from rich.table import Table
 
-from hightc.analysis.documents import DOCUMENTS, Document, TcDocument
+from hightc.analysis.documents import DOCUMENTS, Document, TcDocument, TemperatureGap
 from hightc.analysis.documents.tc import Method
 from hightc.launch.errors import DatabaseError
 from hightc.launch.families import print_table
@@ -35,6 +35,32 @@ COLUMNS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "k_mesh_dense": attrgetter("k_mesh_dense"),
         "q_mesh": attrgetter("q_mesh"),
         "route": attrgetter("route"),
+        "protocol": attrgetter("protocol"),
+    },
+    "gap": {
+        "lambda": attrgetter("lambda_"),
+        "mu_star": attrgetter("mu_star"),
+        "tc_status": attrgetter("tc_status"),
+        "tc_kelvin": attrgetter("tc_kelvin"),
+        "gap_mev": lambda document: _coldest(document.isotropic, "gap_mev"),
+        "lowest_gap_mev": lambda document: _coldest(document.anisotropic, "lowest_mev"),
+        "highest_gap_mev": lambda document: _coldest(document.anisotropic, "highest_mev"),
+        "largest_difference": attrgetter("largest_difference"),
+    },
+    "vertex": {
+        "k_mesh": attrgetter("k_mesh"),
+        "q_mesh": attrgetter("q_mesh"),
+        "n_wannier": attrgetter("n_wannier"),
+        "highest_frequency_mev": attrgetter("highest_frequency_mev"),
+        "protocol": attrgetter("protocol"),
+    },
+    "wannier": {
+        "k_mesh": attrgetter("k_mesh"),
+        "n_wannier": attrgetter("n_wannier"),
+        "n_excluded": attrgetter("n_excluded"),
+        "n_trials": lambda document: len(document.trials),
+        "band_distance_mev": lambda document: None if document.best is None else document.best.eta_mev,
+        "fermi_ev": attrgetter("fermi_ev"),
         "protocol": attrgetter("protocol"),
     },
     "phonon": {
@@ -84,6 +110,7 @@ COLUMNS: dict[str, dict[str, Callable[[Any], Any]]] = {
 """Columns of each kind but tc."""
 
 TC_COLUMNS = (
+    "route",
     "lambda",
     "lambda_low",
     "lambda_high",
@@ -102,6 +129,14 @@ BESIDE_TABLE = frozenset(
     {"lambda_low", "lambda_high", "omega_2_mev", "method", "mu_star", "mu_star_reference", "passed", "protocol"}
 )
 """Columns that a table leaves out, so that it fits a terminal; its caption says the convention of Tc."""
+
+
+def _coldest(gaps: Sequence[TemperatureGap], name: str) -> float | None:
+    """A number of the lowest temperature; None without gaps."""
+    if not gaps:
+        return None
+    value: float | None = getattr(min(gaps, key=attrgetter("temperature_kelvin")), name)
+    return value
 
 
 def write_query(
@@ -197,6 +232,7 @@ def row(document: Document, method: Method = DEFAULT_METHOD, mu_star: float = DE
 def _tc_values(document: TcDocument, method: Method, mu_star: float) -> tuple[Any, ...]:
     entry = document.find(method, mu_star)
     return (
+        document.route or "linear_response",
         document.lambda_,
         document.lambda_low,
         document.lambda_high,

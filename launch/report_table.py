@@ -1,8 +1,7 @@
-"""The results of a campaign as tables for the terminal, and what tables and pages say of a material."""
+"""The results of a campaign as tables for the terminal."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,19 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from hightc.analysis.documents import (
-    CouplingDocument,
-    Document,
-    ForceConstantsDocument,
-    PhononDocument,
-    Provenance,
-    ScfDocument,
-    StructureDocument,
-    TcDocument,
-)
+from hightc.analysis.documents import StructureDocument, TcDocument
 from hightc.analysis.plots.wording import (
     MEANINGS,
     METHODS,
+    ROUTES,
     TcKind,
     coupling_range,
     frequency,
@@ -33,8 +24,9 @@ from hightc.analysis.plots.wording import (
     tc_range,
     tc_text,
 )
+from hightc.launch.report_facts import gate_number, next_step, ranked, redact, run_folder, shortfall, warnings_of
 from hightc.launch.results import MaterialResult, Outcome
-from hightc.makers.base import correction_warnings
+from hightc.launch.route_comparison import ComparisonRow, Quantity, comparison, wannier_lines
 
 STYLES: Final[dict[TcKind, str]] = {
     "number": "bold",
@@ -50,133 +42,19 @@ OUTCOME_STYLES: Final = {
     Outcome.UNFINISHED: "blue",
 }
 
-CALCULATED: Final = (StructureDocument, ScfDocument, CouplingDocument, ForceConstantsDocument, PhononDocument)
-"""Documents of one calculation each; alpha2F and Tc are made of them."""
-
-GATE_ADVICE: Final = {
-    "metal": "nothing is wrong: without a Fermi surface there is no Tc, but another pressure_gpa may close the gap",
-    "pressure": "raise relax_ecutwfc_ry, start from a volume nearer to that of pressure_gpa, or set relax = false",
-    "forces": "lower scf_threshold_ry, raise relax_ecutwfc_ry, or set relax = false",
-    "stable": "another structure or pressure_gpa may be stable, or a denser q_mesh may mend a marginal mode",
+QUANTITIES: Final[dict[Quantity, str]] = {
+    "lambda": "lambda",
+    "omega_log": "omega_log",
+    "omega_2": "omega_2",
+    "dos": "N(E_F) per eV, spin, cell",
+    "smearing": "sigma",
+    "k_mesh": "k mesh of the sum",
+    "q_mesh": "q mesh of the sum",
 }
-"""What can be done about a material that a gate stopped."""
+"""Name of each compared quantity."""
 
 MOST_BLOCKS: Final = 25
 """Materials of a campaign that are each shown in full; a larger one is a ranking, one line a material."""
-
-DATABASE_ADDRESS: Final = re.compile(r"mongodb(?:\+srv)?://[^\s'\"]+|(?<=://)[^\s/@]+:[^\s/@]*@")
-
-
-def redact(text: str) -> str:
-    """Hide database addresses and passwords that an error message may hold.
-
-    Parameters
-    ----------
-    text
-        Any text.
-    """
-    return DATABASE_ADDRESS.sub("(hidden)", text)
-
-
-def all_documents(result: MaterialResult) -> list[Document]:
-    """Every document of a material.
-
-    Parameters
-    ----------
-    result
-        The material.
-    """
-    return [document for group in result.documents.values() for document in group]
-
-
-def provenances(result: MaterialResult) -> list[Provenance]:
-    """Provenance of each calculation of a material; the spectra repeat those they were made of.
-
-    Parameters
-    ----------
-    result
-        The material.
-    """
-    return [document.provenance for document in all_documents(result) if isinstance(document, CALCULATED)]
-
-
-def warnings_of(result: MaterialResult) -> list[str]:
-    """What a reader should know, each once, without the corrections by handlers.
-
-    Parameters
-    ----------
-    result
-        The material.
-    """
-    notes = dict.fromkeys(note for document in all_documents(result) for note in document.warnings)
-    corrections = set(correction_warnings(provenances(result)))
-    return [redact(note) for note in notes if note not in corrections]
-
-
-def run_folder(result: MaterialResult) -> str | None:
-    """Folder of the run: of the step that failed, or the one above all steps; None if nothing ran.
-
-    Parameters
-    ----------
-    result
-        The material.
-    """
-    if result.failure is not None and result.failure.directory:
-        return result.failure.directory
-    steps = provenances(result)
-    return str(Path(steps[-1].directory).parent) if steps else None
-
-
-def next_step(result: MaterialResult, campaign_file: Path | None = None) -> str | None:
-    """Say what the user can do about a material without an answer; None if it has one.
-
-    Parameters
-    ----------
-    result
-        The material.
-    campaign_file
-        The campaign file, where it is known.
-    """
-    again = f"hightc run {campaign_file or '<campaign file>'}"
-    if result.outcome is Outcome.ANSWERED:
-        return None
-    if result.outcome is Outcome.UNFINISHED:
-        return f"go on with: {again} (finished steps are kept)"
-    if result.outcome is Outcome.FAILED or result.gate is None:
-        return f"mend the cause, then: {again} (finished steps are kept)"
-    return f"{GATE_ADVICE.get(result.gate.name, 'change the material in the campaign file')}; then: {again}"
-
-
-def gate_number(result: MaterialResult) -> str | None:
-    """Write the number that stopped a material; None if no gate did or it has no number.
-
-    Parameters
-    ----------
-    result
-        The material.
-    """
-    gate = result.gate
-    if gate is None or gate.value is None:
-        return None
-    threshold = "" if gate.threshold is None else f", threshold {gate.threshold:.4g} {gate.unit}"
-    return f"gate '{gate.name}': {gate.value:.4g} {gate.unit}{threshold}"
-
-
-def ranked(results: Iterable[MaterialResult]) -> list[MaterialResult]:
-    """Sort by the Tc of the Eliashberg equations at the first mu*, answers before the others.
-
-    Parameters
-    ----------
-    results
-        The materials.
-    """
-
-    def key(result: MaterialResult) -> tuple[bool, float]:
-        entries = result.tc.critical_temperatures if result.tc else ()
-        values = [entry.tc_kelvin for entry in entries if entry.method == "eliashberg"]
-        return result.tc is None, -(values[0] or 0.0) if values else 0.0
-
-    return sorted(results, key=key)
 
 
 def result_table(
@@ -221,23 +99,46 @@ def _header(result: MaterialResult) -> Text:
 
 def _block(result: MaterialResult, campaign_file: Path | None, mu_star: Sequence[float]) -> RenderableType:
     parts: list[RenderableType] = []
-    if result.tc is not None:
+    compared = comparison(result, mu_star)
+    if compared:
+        parts.append(_comparison_table(compared))
+    elif result.tc is not None:
         omega_2 = "undefined" if result.tc.omega_2_mev is None else f"{result.tc.omega_2_mev:.3g} meV"
         means = f"omega_log {frequency(result.tc.omega_log_mev)}, omega_2 {omega_2}"
         spread = result.alpha2f.plateau.relative_spread if result.alpha2f else None
         parts.append(Text(f"lambda {coupling_range(result.tc)}, {means}"))
         parts.append(Text(f"sigma {plateau_text(result.tc, spread)}"))
         parts.append(_tc_table(result.tc, mu_star))
-    reason, step = result.reason, next_step(result, campaign_file)
-    lines = (("reason", reason), ("number", gate_number(result)), ("folder", run_folder(result)), ("next", step))
+    parts += _lines(wannier_lines(result))
+    step, missing = next_step(result, campaign_file), shortfall(result, campaign_file)
     if step is not None:
-        grid = Table.grid(padding=(0, 2))
-        for name, value in lines:
-            if value is not None:
-                grid.add_row(Text(name, style="dim"), Text(redact(value), overflow="fold"))
-        parts.append(grid)
+        stop = {"reason": result.reason, "number": gate_number(result), "folder": run_folder(result), "next": step}
+        parts += _lines((name, value) for name, value in stop.items() if value is not None)
+    if missing is not None:
+        parts.append(Text(f"! {redact(missing.message)}", style="yellow", overflow="fold"))
+        parts += _lines([("next", missing.next_step)])
     parts += [Text(f"! {note}", style="yellow") for note in warnings_of(result)]
     return Group(*parts)
+
+
+def _lines(lines: Iterable[tuple[str, str]]) -> list[RenderableType]:
+    """Names and texts in two columns; nothing if there are none."""
+    grid = Table.grid(padding=(0, 2))
+    for name, value in lines:
+        grid.add_row(Text(name, style="dim"), Text(redact(value), overflow="fold"))
+    return [grid] if grid.row_count else []
+
+
+def _comparison_table(rows: Sequence[ComparisonRow]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("", no_wrap=True)
+    for name in ROUTES.values():
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        name = QUANTITIES[row.quantity] if row.method is None else f"Tc {row.method}, mu* {row.mu_star:.2f}"
+        styles = [STYLES[kind] if row.method else "" for kind in row.kinds]
+        table.add_row(name, *(Text(value, style=style) for value, style in zip(row.values, styles, strict=True)))
+    return table
 
 
 def _tc_table(document: TcDocument, mu_star: Sequence[float]) -> Table:
@@ -247,7 +148,9 @@ def _tc_table(document: TcDocument, mu_star: Sequence[float]) -> Table:
         table.add_column(f"mu* {mu:.2f}", overflow="fold")
     for method, name in METHODS.items():
         entries = [document.find(method, mu) for mu in mu_star]
-        table.add_row(name, *(Text(tc_text(entry), style=STYLES[tc_kind(entry)]) for entry in entries))
+        table.add_row(
+            name, *(Text(tc_text(entry, route=document.route), style=STYLES[tc_kind(entry)]) for entry in entries)
+        )
     return table
 
 
@@ -271,6 +174,8 @@ def _legend(results: Sequence[MaterialResult], kinds: set[TcKind]) -> list[Rende
     counts = [(sum(result.outcome is outcome for result in results), outcome.value) for outcome in Outcome]
     noun = "material" if len(results) == 1 else "materials"
     lines = [f"{len(results)} {noun}: " + ", ".join(f"{count} {name}" for count, name in counts if count)]
+    if any(document.route == "wannier" for document in documents):
+        lines.append("Wannier: one narrow smearing on fine meshes; their last changes stand in place of a range.")
     if documents:
         reference = ", ".join(sorted({document.mu_star_reference for document in documents}))
         lines.append("Tc at the chosen smearing (range over the smearing plateau); 'no interval': without a plateau.")

@@ -24,6 +24,9 @@ from hightc.launch.store import OUTPUTS, Database
 
 PRECISE_FIRST: tuple[Route, ...] = ("wannier", "linear_response")
 
+GATES_BESIDE = frozenset({"wannier", "fermi_energy"})
+"""Gates that stop the Wannier route alone: what stops a material is another matter."""
+
 TRACEBACK = "Traceback (most recent call last):"
 OWN_ERROR = re.compile(r"^hightc\.[\w.]+: ")
 MODULE_OF_ERROR = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
@@ -145,7 +148,7 @@ class MaterialResult:
     @property
     def reason(self) -> str | None:
         """Why there is no answer, as a sentence; None if there is one."""
-        if self.gate is not None:
+        if self.gate is not None and self.outcome is not Outcome.FAILED:
             return self.gate.message
         if self.failure is not None:
             return f"{self.failure.step}: {self.failure.reason}"
@@ -205,6 +208,8 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
     settled = not any(found["state"] in ACTIVE for found in fireworks)
     if all(answered) or (any(answered) and settled and failure is None):
         outcome = Outcome.ANSWERED
+    elif failure is not None and settled and gate is not None and gate.name in GATES_BESIDE:
+        outcome = Outcome.FAILED
     elif gate is not None:
         outcome = Outcome.GATED
     elif failure is not None and settled:

@@ -19,7 +19,8 @@ from hightc.launch.errors import DatabaseError, LaunchError
 from hightc.launch.monitor import ProgressDisplay, clock, is_active, read_campaign_progress
 from hightc.launch.recovery import recover_interrupted, set_aside
 from hightc.launch.report import write_report
-from hightc.launch.report_table import provenances, result_table
+from hightc.launch.report_facts import reuse_lines
+from hightc.launch.report_table import result_table
 from hightc.launch.results import MaterialResult, Outcome, collect_results
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database, open_database
@@ -114,24 +115,6 @@ def exit_code(results: Sequence[MaterialResult]) -> int:
         What became of each material.
     """
     return 0 if all(result.outcome in SETTLED for result in results) else 1
-
-
-def reuse_lines(results: Sequence[MaterialResult]) -> list[str]:
-    """Say of each material how many of its calculations were taken over from where.
-
-    Parameters
-    ----------
-    results
-        What became of each material.
-    """
-    lines = []
-    for result in results:
-        steps = provenances(result)
-        folders = dict.fromkeys(str(Path(step.reused_from).parent) for step in steps if step.reused_from)
-        count = sum(step.reused_from is not None for step in steps)
-        if count:
-            lines.append(f"{result.label}: {count} of {len(steps)} calculations reused from {', '.join(folders)}")
-    return lines
 
 
 def package_versions() -> dict[str, str]:

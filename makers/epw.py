@@ -28,7 +28,7 @@ from hightc.eliashberg import critical_temperature
 from hightc.makers.base import QEMaker, correction_warnings
 from hightc.makers.content_key import Calculation
 from hightc.makers.dynamic_jobs import replace_by, running_job, take_the_place_of
-from hightc.makers.epw_staging import collect_phonons, drop_scratch_wavefunctions, link
+from hightc.makers.epw_staging import collect_phonons, drop_scratch, link, require_wavefunctions
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
 from hightc.makers.gates import respond
@@ -37,6 +37,7 @@ from hightc.makers.qe.epw_inputs import (
     MATRIX_ELEMENTS,
     N_FREQUENCIES,
     ROTATIONS,
+    SELECTED_Q,
     SPECTRUM,
     SPECTRUM_ISOTROPIC,
     VERTEX,
@@ -51,6 +52,9 @@ from hightc.makers.qe.inputs import OUTDIR, PREFIX
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 from hightc.makers.staging import stage
+
+RESTART = "restart.fmt"
+"""How far matrix elements were written: epw.x refuses it without them, and trusts it for other numbers."""
 
 SAVE = f"{OUTDIR}/{PREFIX}.save"
 IDENTITY = {"campaign", "material", "formula", "elements"}
@@ -85,12 +89,13 @@ class VertexMaker(QEMaker):
         text = coarse_input(recipe, numbers, subspace)
 
         def compute() -> ProgramRun:
+            require_wavefunctions(Path(wannier.provenance.directory))
             collect_phonons(Path(coupling.provenance.directory), len(coupling.q_points))
             stage(wannier.provenance.directory, [ROTATIONS])
             link(Path(wannier.provenance.directory), [SAVE])
             settings = self.settings()
             run = run_program("epw", input_text=text, handlers=epw_handlers("epw"), settings=settings)
-            drop_scratch_wavefunctions(Path.cwd())
+            drop_scratch(Path.cwd())
             return run
 
         upstream = (wannier.provenance.content_sha256, coupling.provenance.content_sha256)
@@ -198,10 +203,11 @@ class FineMeshMaker(QEMaker):
             stage(vertex.provenance.directory, WANNIER_FILES)
             link(Path(vertex.provenance.directory), [VERTEX])
             shutil.rmtree(MATRIX_ELEMENTS, ignore_errors=True)
+            Path(RESTART).unlink(missing_ok=True)
             return run_program("epw", input_text=text, handlers=epw_handlers("epw"), settings=self.settings())
 
         outputs = ("crystal.fmt", SPECTRUM, SPECTRUM_ISOTROPIC)
-        along = (MATRIX_ELEMENTS, *WANNIER_FILES)
+        along = (MATRIX_ELEMENTS, SELECTED_Q)
         upstream = (vertex.provenance.content_sha256,)
         return self.run(Calculation("epw", text, outputs, along=along, upstream=upstream), compute)
 

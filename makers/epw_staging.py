@@ -11,6 +11,7 @@ from hightc.makers.qe.epw_inputs import SAVE_DIRECTORY
 from hightc.makers.qe.inputs import OUTDIR, PREFIX
 from hightc.makers.qe.phonon_inputs import FILDVSCF, FILDYN
 
+WAVEFUNCTIONS = f"{OUTDIR}/{PREFIX}.save/wfc*"
 ADVICE = "the folder was cleaned; run that step again (hightc lpad rerun_fws)"
 
 
@@ -71,9 +72,7 @@ def link(previous: Path, names: Iterable[str]) -> None:
     for name in names:
         source, target = previous / name, Path(name)
         if not source.exists():
-            msg = (
-                f"{source}: expected it of the step before, found nothing: run that step again (hightc lpad rerun_fws)"
-            )
+            msg = f"{source}: expected it of the step before, found nothing: {ADVICE}"
             raise StagingError(msg)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_symlink() or target.is_file():
@@ -83,13 +82,32 @@ def link(previous: Path, names: Iterable[str]) -> None:
         target.symlink_to(source.absolute())
 
 
-def drop_scratch_wavefunctions(folder: Path) -> None:
-    """Remove the copies of wavefunctions that epw.x spread over its processes.
+def drop_scratch(folder: Path) -> None:
+    """Remove the copies of wavefunctions that epw.x spread over its processes, and their overlaps.
 
     Parameters
     ----------
     folder
         Folder of the run.
     """
-    for path in (folder / OUTDIR).glob(f"{PREFIX}.wfc*"):
-        path.unlink()
+    for path in ((folder / OUTDIR).glob(f"{PREFIX}.wfc*"), folder.glob(f"{PREFIX}.mmn")):
+        for file in path:
+            file.unlink()
+
+
+def require_wavefunctions(folder: Path) -> None:
+    """Refuse a folder whose wavefunctions are gone: epw.x would only say that it cannot open a file.
+
+    Parameters
+    ----------
+    folder
+        Folder of the Wannier functions.
+
+    Raises
+    ------
+    StagingError
+        If there is none.
+    """
+    if not any(folder.glob(WAVEFUNCTIONS)):
+        msg = f"{folder / OUTDIR}: expected wavefunctions of the uniform mesh, found none: {ADVICE}"
+        raise StagingError(msg)

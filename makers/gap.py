@@ -13,23 +13,25 @@ from hightc.analysis.documents import Alpha2FDocument, GapDocument, TemperatureG
 from hightc.analysis.parsers.alpha2f import read_alpha2f
 from hightc.analysis.parsers.eliashberg_gaps import GapAtTemperature
 from hightc.analysis.parsers.epw_output import read_epw_output
+from hightc.analysis.parsers.fermi_surface_gaps import read_fermi_surface_gaps
 from hightc.eliashberg.compatibility import CompatibleTc, epw_critical_temperature, epw_gap
 from hightc.makers.base import QEMaker, correction_warnings
 from hightc.makers.content_key import Calculation
 from hightc.makers.epw import on_meshes
 from hightc.makers.epw_staging import link
-from hightc.makers.errors import CalculationError
+from hightc.makers.errors import CalculationError, ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
 from hightc.makers.provenance import joined_provenance
 from hightc.makers.qe.epw_inputs import (
     MATRIX_ELEMENTS,
     N_FREQUENCIES,
+    SELECTED_Q,
     SPECTRUM_ISOTROPIC,
-    WANNIER_FILES,
     Subspace,
     gap_input,
 )
 from hightc.makers.qe.handlers import epw_handlers
+from hightc.makers.qe.inputs import PREFIX
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 from hightc.makers.staging import stage
 
@@ -37,8 +39,11 @@ CUTOFF_IN_PHONONS = 10.0
 """Cutoff of the Matsubara sums over the highest phonon energy."""
 
 ISOTROPIC_SHARES = (0.15, 0.4, 0.6, 0.8, 0.9)
-ANISOTROPIC_SHARES = (0.2, 0.6, 0.9)
-"""Temperatures over Tc: epw.x stops above Tc, and takes ever longer below."""
+ANISOTROPIC_SHARES = (0.35, 0.6, 0.9)
+"""Temperatures over Tc: epw.x stops above Tc, and takes ever longer below. At 0.35 Tc the gap has grown to 99.8 % of
+that at zero (BCS); epw.x counts the kernel of the anisotropic equations, which grows with 1/T, in 32 bits."""
+
+GAPS_OF_STATES = f"{PREFIX}.imag_aniso_gap_FS_{{}}"
 
 IDENTITY = {"campaign", "material", "formula", "elements"}
 
@@ -89,13 +94,21 @@ class GapMaker(QEMaker):
             runs.append(self._solve("isotropic", texts["isotropic"], spectrum))
             gaps = read_epw_output("isotropic.out").isotropic_gaps
             isotropic = tuple(
-                _gap(gap, epw_gap(file.omega_mev, file.alpha2f, gap.temperature_k, self.mu_star, wscut_ev=cutoff_ev))
+                _gap(
+                    gap,
+                    epw_gap(file.omega_mev, file.alpha2f, gap.temperature_k, self.mu_star, wscut_ev=cutoff_ev).gap_mev,
+                )
                 for gap in gaps
             )
             reason = self._why_isotropic_only(tc, folder)
             if reason is None:
-                runs.append(self._solve("anisotropic", texts["anisotropic"], spectrum))
-                anisotropic = tuple(_gap(gap, None) for gap in read_epw_output("anisotropic.out").anisotropic_gaps)
+                try:
+                    runs.append(self._solve("anisotropic", texts["anisotropic"], spectrum))
+                    gaps = read_epw_output("anisotropic.out").anisotropic_gaps
+                    anisotropic = tuple(self._with_extremes(_gap(gap, None)) for gap in gaps)
+                except ProgramFailedError as error:
+                    # the isotropic gaps stand by themselves
+                    reason = str(error)
         provenances = [self.provenance("epw.x", run) for run in runs] or [spectrum.provenance]
         provenance = joined_provenance(provenances)
         return GapDocument(
@@ -117,7 +130,7 @@ class GapMaker(QEMaker):
     def _why_isotropic_only(self, tc: CompatibleTc, folder: Path) -> str | None:
         if tc.tc_kelvin is None or tc.tc_kelvin < self.wannier.anisotropic_above_kelvin:
             return f"Tc is below {self.wannier.anisotropic_above_kelvin:g} K (anisotropic_above_kelvin in [wannier])"
-        if not (folder / MATRIX_ELEMENTS).is_dir():
+        if not _pools(folder) or not (folder / SELECTED_Q).is_file():
             return f"the matrix elements of the fine meshes are no longer in {folder}: run epw.x fine again"
         return None
 
@@ -152,26 +165,46 @@ class GapMaker(QEMaker):
         folder = Path(spectrum.provenance.directory)
 
         def compute() -> ProgramRun:
+            settings = self.settings()
             if kind == "anisotropic":
-                link(folder, [MATRIX_ELEMENTS, *(name for name in WANNIER_FILES if (folder / name).exists())])
-            return run_program("epw", input_text=text, handlers=epw_handlers(kind), settings=self.settings(), name=kind)
+                link(folder, [MATRIX_ELEMENTS, SELECTED_Q])
+                # each process reads the matrix elements that one process wrote
+                settings = settings.model_copy(update={"processes": _pools(folder)})
+            return run_program("epw", input_text=text, handlers=epw_handlers(kind), settings=settings, name=kind)
 
         upstream = (spectrum.provenance.content_sha256,)
-        return self.run(Calculation("epw", text, (), upstream=upstream, name=kind), compute)
+        outputs = (GAPS_OF_STATES.format("*"),) if kind == "anisotropic" else ()
+        return self.run(Calculation("epw", text, outputs, upstream=upstream, name=kind), compute)
+
+    def _with_extremes(self, gap: TemperatureGap) -> TemperatureGap:
+        """Add the lowest and highest gap of the states on the Fermi surface, as far as it is smeared."""
+        states = read_fermi_surface_gaps(GAPS_OF_STATES.format(f"{gap.temperature_kelvin:06.2f}"))
+        on_surface = states.gap_mev[np.abs(states.energy_from_fermi_ev) < self.wannier.electron_smearing_ev]
+        if not on_surface.size:
+            return gap
+        return gap.model_copy(
+            update={"lowest_mev": float(np.abs(on_surface).min()), "highest_mev": float(np.abs(on_surface).max())}
+        )
 
 
-def _gap(gap: GapAtTemperature, own: object) -> TemperatureGap:
+def _pools(folder: Path) -> int:
+    """Processes that wrote matrix elements; 0 if they are gone."""
+    return len(list((folder / MATRIX_ELEMENTS).glob("ephmat*")))
+
+
+def _gap(gap: GapAtTemperature, own_gap_mev: float | None) -> TemperatureGap:
+    """One temperature; EPW prints the gap with either sign."""
     return TemperatureGap(
         temperature_kelvin=gap.temperature_k,
-        gap_mev=gap.gap_mev,
+        gap_mev=abs(gap.gap_mev),
         renormalization=gap.renormalization,
         lowest_mev=gap.lowest_gap_mev,
         highest_mev=gap.highest_gap_mev,
-        own_gap_mev=getattr(own, "gap_mev", None),
+        own_gap_mev=own_gap_mev,
         converged=gap.converged,
     )
 
 
 def _largest_difference(gaps: Sequence[TemperatureGap]) -> float | None:
-    pairs = [(abs(gap.gap_mev), gap.own_gap_mev) for gap in gaps if gap.converged and gap.own_gap_mev]
+    pairs = [(gap.gap_mev, gap.own_gap_mev) for gap in gaps if gap.converged and gap.own_gap_mev]
     return float(np.max([abs(epw - own) / own for epw, own in pairs])) if pairs else None

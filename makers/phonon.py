@@ -31,10 +31,13 @@ class CouplingMaker(QEMaker):
     ----------
     q_jobs
         Runs of ph.x that can go on side by side; 1 computes all q points in one job.
+    potentials
+        Whether the response of the potential and the patterns are needed too, for the Wannier route.
     """
 
     name: str = "ph.x electron-phonon"
     q_jobs: int = 1
+    potentials: bool = False
 
     @job(output_schema=CouplingDocument)
     def make(self, scf: ScfDocument) -> Response[Any]:
@@ -48,7 +51,7 @@ class CouplingMaker(QEMaker):
         scf
             The calculation on the k mesh of the linear response.
         """
-        run = run_phonons(self, scf, last_q=1 if self.q_jobs > 1 else None)
+        run = run_phonons(self, scf, last_q=1 if self.q_jobs > 1 else None, potentials=self.potentials)
         provenance = self.provenance("ph.x", run)
         n_q = read_finished_q(Path.cwd(), FILDYN)[1]
         if self.q_jobs <= 1 or n_q == 1 or is_unstable(Path.cwd()):
@@ -60,7 +63,8 @@ class CouplingMaker(QEMaker):
         (here / UNSTABLE).unlink(missing_ok=True)
         jobs: dict[str, Job] = {}
         for first, last in groups(2, n_q, WAVES * self.q_jobs):
-            maker = QGroupMaker(recipe=self.recipe, name=f"ph.x q {first}-{last} of {n_q}")
+            name = f"ph.x q {first}-{last} of {n_q}"
+            maker = QGroupMaker(recipe=self.recipe, name=name, potentials=self.potentials)
             jobs[f"q-{first:03d}-{last:03d}"] = maker.make(scf, first, last, str(here))
         merge = QMergeMaker(recipe=self.recipe).make(scf, [gamma, *(one.output for one in jobs.values())])
         take_the_place_of(merge, this.uuid, this.index + 1)

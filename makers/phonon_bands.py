@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from jobflow import job
 
 from hightc.analysis.documents import ForceConstantsDocument, PhononBandsDocument, PhononDocument
-from hightc.analysis.parsers.matdyn import read_frequencies
+from hightc.analysis.parsers.matdyn import PhononFrequencies, read_frequencies
 from hightc.analysis.stability import find_imaginary_modes
 from hightc.makers.base import QEMaker, correction_warnings
+from hightc.makers.content_key import Calculation
 from hightc.makers.errors import CalculationError, ProgramFailedError
-from hightc.makers.execution import run_program
+from hightc.makers.execution import ProgramRun, run_program
 from hightc.makers.phonon_document import IDENTITY
 from hightc.makers.qe.band_path import PATH_SPACING_PER_ANGSTROM, band_path, bands_input
 from hightc.makers.qe.handlers import matdyn_handlers
@@ -50,15 +51,15 @@ class PhononBandsMaker(QEMaker):
             )
             raise CalculationError(msg)
         path = band_path(force_constants.structure, spacing_per_angstrom=self.spacing_per_angstrom)
-        stage(force_constants.provenance.directory, [FORCE_CONSTANTS])
-        run = run_program(
-            "matdyn", input_text=bands_input(path), handlers=matdyn_handlers("matdyn"), settings=self.settings()
-        )
-        found = read_frequencies(FREQUENCIES)
-        if len(found.frequencies_mev) != len(path.q_fractional):
-            expected, seen = len(path.q_fractional), len(found.frequencies_mev)
-            msg = f"{FREQUENCIES}: expected {expected} q points, found {seen}: matdyn.x was cut; run it again"
-            raise ProgramFailedError(msg)
+        text, upstream = bands_input(path), (force_constants.provenance.content_sha256,)
+
+        def compute() -> ProgramRun:
+            stage(force_constants.provenance.directory, [FORCE_CONSTANTS])
+            return run_program("matdyn", input_text=text, handlers=matdyn_handlers("matdyn"), settings=self.settings())
+
+        calculation = Calculation("matdyn", text, outputs=(FREQUENCIES,), upstream=upstream)
+        run = self.run(calculation, compute, lambda: _read_bands(len(path.q_fractional)))
+        found = _read_bands(len(path.q_fractional))
         verdict = find_imaginary_modes(found)
         provenance = self.provenance("matdyn.x", run)
         return PhononBandsDocument(
@@ -77,3 +78,13 @@ class PhononBandsMaker(QEMaker):
             ),
             provenance=provenance,
         )
+
+
+def _read_bands(expected: int) -> PhononFrequencies:
+    """Read the frequencies of all q points of the path."""
+    found = read_frequencies(FREQUENCIES)
+    if len(found.frequencies_mev) != expected:
+        seen = len(found.frequencies_mev)
+        msg = f"{FREQUENCIES}: expected {expected} q points, found {seen}: matdyn.x was cut; run it again"
+        raise ProgramFailedError(msg)
+    return found

@@ -41,9 +41,16 @@ class QGroup(JobArgument):
 
 @dataclass
 class QGroupMaker(QEMaker):
-    """ph.x for a group of q points."""
+    """ph.x for a group of q points.
+
+    Attributes
+    ----------
+    potentials
+        Whether the response of the potential and the patterns are needed too, for the Wannier route.
+    """
 
     name: str = "ph.x q"
+    potentials: bool = False
 
     @job
     def make(self, scf: ScfDocument, first_q: int, last_q: int, board: str) -> QGroup:
@@ -61,7 +68,7 @@ class QGroupMaker(QEMaker):
         found = Path(board) / UNSTABLE
         if found.is_file() and not read_finished_q(Path.cwd(), FILDYN)[0]:
             return QGroup(first_q=first_q, last_q=last_q, provenance=None)
-        run = run_phonons(self, scf, first_q=first_q, last_q=last_q)
+        run = run_phonons(self, scf, first_q=first_q, last_q=last_q, potentials=self.potentials)
         if is_unstable(Path.cwd()):
             write_text(found, f"q {first_q} to {last_q} in {Path.cwd()}\n")
         return QGroup(first_q=first_q, last_q=last_q, provenance=self.provenance("ph.x", run))

@@ -89,6 +89,8 @@ class InterpolationMaker(QEMaker):
         How often a finer q mesh is tried where the interpolated modes are marginal.
     q_jobs
         Runs of ph.x that can go on side by side on the finer mesh.
+    potentials
+        Whether ph.x on the finer mesh must leave what the Wannier route reads.
     coarser_passes
         Verdicts of the coarser meshes before this one.
     """
@@ -96,6 +98,7 @@ class InterpolationMaker(QEMaker):
     name: str = "matdyn.x"
     finer_q_passes: int = 1
     q_jobs: int = 1
+    potentials: bool = False
     coarser_passes: list[MeshPass] = field(default_factory=list)
 
     @job(output_schema=PhononDocument)
@@ -182,7 +185,8 @@ class InterpolationMaker(QEMaker):
         if recipe.meshes[1:] != self.recipe.meshes[1:]:
             dense = add("dense", DenseScfMaker(recipe=recipe).make(structure))
             start = add("scf", ScfMaker(recipe=recipe).make(structure, dense))
-        coupling = add("coupling", CouplingMaker(recipe=recipe, q_jobs=self.q_jobs).make(start))
+        linear_response = CouplingMaker(recipe=recipe, q_jobs=self.q_jobs, potentials=self.potentials)
+        coupling = add("coupling", linear_response.make(start))
         constants = add("force_constants", ForceConstantsMaker(recipe=recipe).make(coupling))
         again = replace(
             self,

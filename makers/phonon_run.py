@@ -19,7 +19,7 @@ from hightc.makers.phonon_watch import STOP_FILE, WATCH_SECONDS, UnstableMonitor
 from hightc.makers.qe.failures import FAILURES
 from hightc.makers.qe.handlers import ph_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX
-from hightc.makers.qe.phonon_inputs import FILDYN, ph_input
+from hightc.makers.qe.phonon_inputs import FILDVSCF, FILDYN, ph_input
 from hightc.makers.qe.phonon_restart import Q_RANGE, clear_unfinished_q, discard_phonons, write_q_range
 from hightc.makers.qe.symmetry import irreducible_k_points
 from hightc.makers.scf import DOUBLE_DELTA_WEIGHTS
@@ -28,11 +28,16 @@ from hightc.makers.staging import stage
 INPUT_DIGEST = "ph.sha256"
 OUTPUT = Path("ph.out")
 OUTPUTS = (f"{FILDYN}*", "elph_dir")
-ALONG = tuple(f"{OUTDIR}/_ph0/{name}" for name in ("*dvscf*", "*/*dvscf*", "*.phsave/[!e]*"))
-"""What the Wannier route and a merge read: all of phsave but the matrix elements, which ph.x has summed."""
+PHONONS = f"{OUTDIR}/_ph0"
+PATTERNS = f"{PHONONS}/*.phsave/[!e]*"
+"""All of phsave but the matrix elements, which ph.x has summed."""
+
+POTENTIALS_OF_GAMMA, POTENTIALS_OF_OTHERS = f"{PHONONS}/*{FILDVSCF}*", f"{PHONONS}/*/*{FILDVSCF}*"
 
 
-def run_phonons(maker: QEMaker, scf: ScfDocument, *, first_q: int = 1, last_q: int | None = None) -> ProgramRun:
+def run_phonons(
+    maker: QEMaker, scf: ScfDocument, *, first_q: int = 1, last_q: int | None = None, potentials: bool = False
+) -> ProgramRun:
     """Compute what is missing of the q points in the current folder, and stop at the first unstable one.
 
     What an interrupted run of the same input left here is kept. A failure after an unstable q point is none: the
@@ -46,6 +51,9 @@ def run_phonons(maker: QEMaker, scf: ScfDocument, *, first_q: int = 1, last_q: i
         The calculation on the k mesh of the linear response.
     first_q, last_q
         Range of q points, counted from 1; None for all to the end.
+    potentials
+        Whether the response of the potential and the patterns must be there too, as the Wannier route reads them: a run
+        that has lost them is not taken over, and its q points that have lost them are computed again.
 
     Raises
     ------
@@ -53,15 +61,56 @@ def run_phonons(maker: QEMaker, scf: ScfDocument, *, first_q: int = 1, last_q: i
         If ph.x failed while all it had computed was stable.
     """
     whole = ph_input(maker.recipe, first_q=first_q, last_q=last_q)
-    calculation = Calculation("ph", whole, OUTPUTS, along=ALONG, upstream=(scf.provenance.content_sha256,))
-    return maker.run(calculation, lambda: _compute_phonons(maker, scf, whole, first_q, last_q))
+    response = _response_files(maker, first_q, last_q)
+    calculation = Calculation(
+        "ph",
+        whole,
+        outputs=(*OUTPUTS, *response) if potentials else OUTPUTS,
+        along=() if potentials else response,
+        upstream=(scf.provenance.content_sha256,),
+    )
+
+    def compute() -> ProgramRun:
+        stage_scf(scf)
+        same = _is_same_run(scf, whole, first_q, last_q)
+        if potentials and not is_unstable(Path.cwd()):
+            forget_q_without_potentials(Path.cwd())
+        if same and _is_over(Path.cwd(), first_q, last_q):
+            return _past_run(whole)
+        return _compute_phonons(maker, scf, last_q)
+
+    return maker.run(calculation, compute)
 
 
-def _compute_phonons(maker: QEMaker, scf: ScfDocument, whole: str, first_q: int, last_q: int | None) -> ProgramRun:
+def _response_files(maker: QEMaker, first_q: int, last_q: int | None) -> tuple[str, ...]:
+    """Patterns of the files that the Wannier route and a merge read; each stands for some file of a whole run."""
+    others = last_q is None or last_q > 1
+    one_point = maker.recipe.q_mesh == (1, 1, 1)
+    return (
+        *((POTENTIALS_OF_GAMMA,) if first_q == 1 else ()),
+        *((POTENTIALS_OF_OTHERS,) if others and not one_point else ()),
+        PATTERNS,
+    )
+
+
+def forget_q_without_potentials(directory: Path) -> None:
+    """Remove the dynamical matrices of q points whose potential or patterns are gone, so that they count as unfinished.
+
+    Parameters
+    ----------
+    directory
+        Folder of ph.x.
+    """
+    scratch = directory / PHONONS
+    for number in read_finished_q(directory, FILDYN)[0]:
+        folder = scratch if number == 1 else scratch / f"{PREFIX}.q_{number}"
+        needed = (folder / f"{PREFIX}.{FILDVSCF}1", scratch / f"{PREFIX}.phsave" / f"patterns.{number}.xml")
+        if not all(path.is_file() for path in needed):
+            (directory / f"{FILDYN}{number}").unlink()
+
+
+def _compute_phonons(maker: QEMaker, scf: ScfDocument, last_q: int | None) -> ProgramRun:
     here, settings = Path.cwd(), maker.settings()
-    stage_scf(scf)
-    if _is_same_run(scf, whole, first_q, last_q) and _is_over(here, first_q, last_q):
-        return _past_run(whole)
     text = ph_input(
         maker.recipe, first_q=clear_unfinished_q(here), last_q=last_q, max_seconds=clean_stop_seconds(settings)
     )
@@ -71,7 +120,7 @@ def _compute_phonons(maker: QEMaker, scf: ScfDocument, whole: str, first_q: int,
             input_text=text,
             handlers=[*ph_handlers("ph"), UnstableMonitor()],
             settings=settings,
-            n_k_points=irreducible_k_points(scf.structure, scf.k_mesh),
+            n_k_points=irreducible_k_points(scf.structure, scf.k_mesh, spin_polarized=maker.recipe.spin_polarized),
             monitor_seconds=WATCH_SECONDS,
         )
     except ProgramFailedError:

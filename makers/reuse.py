@@ -171,6 +171,21 @@ def finished_runs(folder: Path) -> tuple[FinishedRun, ...]:
     return tuple(found)
 
 
+def finished_run(folder: Path, stem: str) -> FinishedRun | None:
+    """The finished run whose marker lies in a folder; None if there is none.
+
+    Parameters
+    ----------
+    folder
+        Folder of a step.
+    stem
+        Stem of the program's files.
+    """
+    with suppress(OSError, ValueError):
+        return FinishedRun.model_validate_json(marker(folder, stem).read_text(encoding="utf-8"))
+    return None
+
+
 def forget_run(folder: Path, stem: str) -> None:
     """Remove the marker before the program runs anew, and what this folder shares with another.
 

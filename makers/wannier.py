@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jobflow import Response, job
-from numpy.typing import NDArray
 
 from hightc.analysis.documents import CouplingDocument, PhononDocument, ScfDocument, WannierDocument, WindowTrial
 from hightc.analysis.documents.base import Gate
@@ -21,28 +18,21 @@ from hightc.analysis.wannier_windows import (
     candidate_windows,
     deep_shells,
     isolated_groups,
+    projections,
     with_polarization,
 )
-from hightc.makers.base import QEMaker, clean_stop_seconds, correction_warnings
-from hightc.makers.content_key import Calculation
+from hightc.makers.base import QEMaker, correction_warnings
 from hightc.makers.errors import RecipeError
-from hightc.makers.execution import ProgramRun, run_program
+from hightc.makers.execution import ProgramRun
 from hightc.makers.gates import respond
+from hightc.makers.listed_bands import ListedBands
 from hightc.makers.provenance import joined_provenance
-from hightc.makers.qe.epw_inputs import Subspace, projections
-from hightc.makers.qe.handlers import pw_handlers
-from hightc.makers.qe.inputs import OUTDIR, PREFIX, pw_input
+from hightc.makers.qe.epw_inputs import Subspace
 from hightc.makers.qe.meshes import Mesh
 from hightc.makers.qe.upf_orbitals import atomic_orbitals
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 from hightc.makers.relax import XML
-from hightc.makers.staging import stage
 from hightc.makers.wannier_search import WannierSearch
-
-DENSITY = f"{OUTDIR}/{PREFIX}.save/charge-density.dat"
-WAVEFUNCTIONS = f"{OUTDIR}/{PREFIX}.save/wfc*.dat"
-BAND_THRESHOLD_RY = 1e-7
-"""Self-consistency threshold from which pw.x takes that of its bands: they then hold to 1e-9 Ry."""
 
 TRIALS = (3, 4)
 """Windows tried with the orbitals of the pseudopotentials, and with one more angular momentum."""
@@ -67,6 +57,12 @@ class WannierMaker(QEMaker):
     name: str = "wannier"
     wannier: WannierRecipe = field(kw_only=True)
 
+    def __post_init__(self) -> None:
+        """Refuse what epw.x cannot do, before anything is computed."""
+        if self.recipe.spin_polarized:
+            msg = "route wannier: expected a calculation without spin polarisation: set route = 'linear_response'"
+            raise RecipeError(msg)
+
     @job(output_schema=WannierDocument)
     def make(
         self, scf: ScfDocument, dense: ScfDocument, coupling: CouplingDocument, phonon: PhononDocument
@@ -84,39 +80,34 @@ class WannierMaker(QEMaker):
         phonon
             Interpolated phonons: nothing is computed before they are known to be stable.
         """
-        if self.recipe.spin_polarized:
-            msg = "route wannier: expected a calculation without spin polarisation: set route = 'linear_response'"
-            raise RecipeError(msg)
         k_mesh = commensurate(self.wannier.k_mesh, coupling.q_mesh)
-        stage(scf.provenance.directory, [DENSITY, str(XML)])
         n_excluded, shells = self._shells(scf)
         more = with_polarization(shells, spinors=self.recipe.spin_orbit)
-        most_bands = n_excluded + band_count(more)
         points = check_points(self.wannier.k_check_points)
-        check = self._bands(scf, points, most_bands, "check")
+        check = ListedBands(self, scf, points, n_excluded + band_count(more), "check")
+        check_run = check.run()
         search = WannierSearch(
             self,
             self.recipe.model_copy(update={"q_mesh": coupling.q_mesh}),
             self.wannier.model_copy(update={"k_mesh": k_mesh}),
             dense.fermi_ev,
             points,
-            read_pw_xml(Path("check.xml")).eigenvalues_ev[0],
+            check.energies_ev(),
         )
         for number, functions in enumerate((shells, more), start=1):
-            n_bands = n_excluded + band_count(functions)
-            bands = self._bands(scf, k_mesh, n_bands, f"nscf-{number}")
-            self._search(search, functions, n_excluded, bands, number)
+            bands = ListedBands(self, scf, k_mesh, n_excluded + band_count(functions), f"nscf-{number}")
+            bands_run = self._search(search, functions, n_excluded, bands, number)
             if search.good_enough:
                 break
         search.install_best()
         best = search.best
-        runs = [("pw.x", check), ("pw.x", bands), *([("epw.x", search.runs[best])] if best is not None else [])]
+        runs = [("pw.x", check_run), ("pw.x", bands_run), *([("epw.x", search.runs[best])] if best is not None else [])]
         provenance = joined_provenance([self.provenance(program, run) for program, run in runs])
         document = WannierDocument(
             **scf.model_dump(include=IDENTITY),
             structure=scf.structure,
             k_mesh=k_mesh,
-            n_bands=n_bands,
+            n_bands=bands.n_bands,
             n_excluded=n_excluded,
             n_wannier=sum(shell.n_functions for shell in shells) if best is None else search.trials[best].n_wannier,
             n_check_points=len(points),
@@ -131,19 +122,25 @@ class WannierMaker(QEMaker):
         return respond(document)
 
     def _search(
-        self, search: WannierSearch, shells: Sequence[Shell], n_excluded: int, bands: ProgramRun, number: int
-    ) -> None:
-        """Try windows for some functions; the density matrix last."""
+        self, search: WannierSearch, shells: Sequence[Shell], n_excluded: int, bands: ListedBands, number: int
+    ) -> ProgramRun:
+        """Compute bands and try windows for the functions that some orbitals start; the density matrix last of all."""
+        run = bands.run()
         subspace = Subspace(sum(shell.n_functions for shell in shells), n_excluded)
-        energies = read_pw_xml(Path(f"nscf-{number}.xml")).eigenvalues_ev[0][:, n_excluded:]
-        windows = candidate_windows(energies, subspace.n_wannier, search.fermi_ev)[: TRIALS[number - 1]]
-        attempts = [(projections(shells), window) for window in windows]
+        windows = candidate_windows(bands.energies_ev()[:, n_excluded:], subspace.n_wannier, search.fermi_ev)
+        attempts = [(projections(shells), window) for window in windows[: TRIALS[number - 1]]]
         if number == len(TRIALS):
             attempts += [((), window) for window in windows[:1]]
+        hopeless = False
         for starts, window in attempts:
-            search.attempt(starts, window, subspace, bands.content_sha256)
-            if search.good_enough or self._is_hopeless(search.trials[-1]):
-                return
+            if starts and hopeless:
+                continue
+            search.attempt(starts, window, subspace, bands, run.content_sha256)
+            if search.good_enough:
+                bands.fetch_wavefunctions()
+                break
+            hopeless = self._is_hopeless(search.trials[-1])
+        return run
 
     def _is_hopeless(self, trial: WindowTrial) -> bool:
         return trial.eta_mev is not None and trial.eta_mev > HOPELESS * self.wannier.band_distance_mev
@@ -151,7 +148,7 @@ class WannierMaker(QEMaker):
     def _shells(self, scf: ScfDocument) -> tuple[int, tuple[Shell, ...]]:
         """Lowest bands that are left out, and atomic orbitals of the others."""
         shells = self._atomic_shells(scf)
-        energies = read_pw_xml(XML).eigenvalues_ev[0]
+        energies = read_pw_xml(Path(scf.provenance.directory) / XML).eigenvalues_ev[0]
         for n_deep in isolated_groups(energies, scf.fermi_ev):
             deep = deep_shells(shells, n_deep)
             kept = tuple(shell for shell in shells if deep is not None and shell not in deep)
@@ -178,32 +175,6 @@ class WannierMaker(QEMaker):
                 full = occupation > 2 * states - 1e-6
                 shells.append(Shell(item.element, n, momentum, spinors * states * n_atoms, full=full))
         return tuple(shells)
-
-    def _bands(self, scf: ScfDocument, k_list: Mesh | NDArray[np.float64], n_bands: int, stem: str) -> ProgramRun:
-        """Bands at listed k points; the summary of the run is kept as ``<stem>.xml``."""
-        settings = self.settings()
-        text = pw_input(
-            scf.structure,
-            self.recipe.model_copy(update={"scf_threshold_ry": BAND_THRESHOLD_RY}),
-            calculation="nscf",
-            dense=False,
-            pseudo_dir=self.pseudo_dir(settings),
-            max_seconds=clean_stop_seconds(settings),
-            k_list=k_list,
-            n_bands=n_bands,
-        )
-        n_k = int(np.prod(k_list)) if isinstance(k_list, tuple) else len(k_list)
-
-        def compute() -> ProgramRun:
-            run = run_program(
-                "pw", input_text=text, handlers=pw_handlers(stem), settings=settings, name=stem, n_k_points=n_k
-            )
-            shutil.copy2(XML, f"{stem}.xml")
-            return run
-
-        wavefunctions = (WAVEFUNCTIONS, str(XML)) if isinstance(k_list, tuple) else ()
-        upstream = (scf.provenance.content_sha256,)
-        return self.run(Calculation("pw", text, (f"{stem}.xml", *wavefunctions), upstream=upstream, name=stem), compute)
 
 
 def band_count(shells: Sequence[Shell]) -> int:

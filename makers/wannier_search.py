@@ -17,11 +17,13 @@ from hightc.analysis.wannier_bands import band_distance, interpolate_bands
 from hightc.analysis.wannier_windows import Window
 from hightc.makers.base import QEMaker
 from hightc.makers.content_key import Calculation
+from hightc.makers.epw_staging import drop_scratch
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
+from hightc.makers.listed_bands import ListedBands
 from hightc.makers.qe.epw_inputs import HAMILTONIAN, ROTATIONS, Subspace, wannier_input
 from hightc.makers.qe.handlers import epw_handlers
-from hightc.makers.qe.inputs import PREFIX, read_namelists
+from hightc.makers.qe.inputs import read_namelists
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 
@@ -68,7 +70,14 @@ class WannierSearch:
         eta = None if self.best is None else self.trials[self.best].eta_mev
         return eta is not None and eta <= self.wannier.band_distance_mev
 
-    def attempt(self, starts: tuple[str, ...], window: Window, subspace: Subspace, bands_key: str | None) -> None:
+    def attempt(
+        self,
+        starts: tuple[str, ...],
+        window: Window,
+        subspace: Subspace,
+        bands: ListedBands,
+        bands_key: str | None,
+    ) -> None:
         """Make Wannier functions once.
 
         Parameters
@@ -79,24 +88,30 @@ class WannierSearch:
             Energy windows.
         subspace
             Which bands become functions.
+        bands
+            The bands on the mesh.
         bands_key
-            What the bands on the mesh depend on; None if it is not known.
+            What they depend on; None if it is not known.
         """
         number = len(self.trials) + 1
         stem = f"wannier-{number}"
         text = wannier_input(self.recipe, self.wannier, window=window, starts=starts, subspace=subspace)
-        kept = (f"{ROTATIONS}.{number}", f"{HAMILTONIAN}.{number}")
+        copies = (f"{ROTATIONS}.{number}", f"{HAMILTONIAN}.{number}")
 
         def compute() -> ProgramRun:
+            bands.fetch_wavefunctions()
             settings = self.maker.settings()
-            run = run_program("epw", input_text=text, handlers=epw_handlers(stem), settings=settings, name=stem)
-            for name, copy in zip((ROTATIONS, HAMILTONIAN), kept, strict=True):
+            try:
+                run = run_program("epw", input_text=text, handlers=epw_handlers(stem), settings=settings, name=stem)
+            finally:
+                drop_scratch(Path.cwd())
+            for name, copy in zip((ROTATIONS, HAMILTONIAN), copies, strict=True):
                 shutil.copy2(name, copy)
-            Path(f"{PREFIX}.mmn").unlink(missing_ok=True)
             return run
 
+        calculation = Calculation("epw", text, (f"{stem}.in", *copies), upstream=(bands_key,), name=stem)
         try:
-            run = self.maker.run(Calculation("epw", text, kept, upstream=(bands_key,), name=stem), compute)
+            run = self.maker.run(calculation, compute)
         except ProgramFailedError as error:
             self.trials.append(_trial(starts, window.frozen_max_ev, window.outer_max_ev, subspace, reason=str(error)))
             return

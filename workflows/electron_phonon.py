@@ -65,12 +65,13 @@ class ElectronPhononFlowMaker(Maker):
         relax = RelaxMaker(recipe=self.recipe).make(structure, tag)
         dense = DenseScfMaker(recipe=self.recipe).make(relax.output)
         scf = ScfMaker(recipe=self.recipe).make(relax.output, dense.output)
-        coupling = CouplingMaker(recipe=self.recipe, q_jobs=self.q_jobs).make(scf.output)
+        potentials = self.wannier is not None
+        coupling = CouplingMaker(recipe=self.recipe, q_jobs=self.q_jobs, potentials=potentials).make(scf.output)
         force_constants = ForceConstantsMaker(recipe=self.recipe).make(coupling.output)
         steps = {"dense": dense, "scf": scf, "coupling": coupling, "force_constants": force_constants}
-        phonon = InterpolationMaker(recipe=self.recipe, q_jobs=self.q_jobs, finer_q_passes=self.finer_q_passes).make(
-            force_constants.output, relax.output, scf.output, {name: step.uuid for name, step in steps.items()}
-        )
+        phonon = InterpolationMaker(
+            recipe=self.recipe, q_jobs=self.q_jobs, potentials=potentials, finer_q_passes=self.finer_q_passes
+        ).make(force_constants.output, relax.output, scf.output, {name: step.uuid for name, step in steps.items()})
         bands = PhononBandsMaker(recipe=self.recipe).make(force_constants.output, phonon.output)
         alpha2f = Alpha2FMaker(recipe=self.recipe).make(
             relax.output, dense.output, scf.output, coupling.output, force_constants.output, phonon.output

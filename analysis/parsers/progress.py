@@ -1,4 +1,4 @@
-"""Where a running pw.x or ph.x stands: for the eye of who watches, never for a decision."""
+"""Where a running pw.x, ph.x or epw.x stands: for the eye of who watches, never for a decision."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ _Q_NOW = re.compile(rb"Calculation of q =\s+(\S+)\s+(\S+)\s+(\S+)")
 _Q_LIST_HEAD = re.compile(rb"\(\s*\d+ q-points\):\s*\n[^\n]*xq\(1\)[^\n]*\n((?:\s+\d+(?:\s+-?\d+\.\d+){3}\s*\n)+)")
 _IRREPS = re.compile(rb"There are\s+(\d+) irreducible representations")
 _IRREP = re.compile(rb"Representation #\s*(\d+) mode")
+_FINE_Q = re.compile(rb"Progression iq \(fine\) =\s*(\d+)/\s*(\d+)")
+_COARSE_Q = re.compile(rb"^\s+q\(\s*(\d+) \) =", re.MULTILINE)
+_OVERLAPS = re.compile(rb"^\s+(\d+) of\s+(\d+) on ionode", re.MULTILINE)
+_TEMPERATURE = re.compile(rb"temp\(\s*\d+\) =\s*(\S+) K")
 _ITERATION = re.compile(rb"iter #\s*(\d+) total cpu time")
 
 
 def read_progress(path: str | Path) -> str | None:
-    """Say in a few words how far a pw.x or ph.x output has come.
+    """Say in a few words how far an output of pw.x, ph.x or epw.x has come.
 
     Parameters
     ----------
@@ -48,6 +52,8 @@ def read_progress(path: str | Path) -> str | None:
         return "done"
     if b"Program PHONON" in head:
         return _describe_phonon(head, tail)
+    if b"Program EPW" in head:
+        return _describe_epw(tail)
     if b"Program PWSCF" in head:
         return _describe_scf(tail)
     return None
@@ -78,6 +84,21 @@ def _describe_scf(tail: bytes) -> str | None:
         f"accuracy {accuracy} Ry" if accuracy and iteration else "",
     ]
     return ", ".join(part for part in parts if part) or None
+
+
+def _describe_epw(tail: bytes) -> str | None:
+    stages = (
+        (_TEMPERATURE, "gap at {} K"),
+        (_FINE_Q, "fine q {} of {}"),
+        (_COARSE_Q, "coarse q {}"),
+        (_OVERLAPS, "Wannier functions, overlaps at k {} of {}"),
+    )
+    for pattern, words in stages:
+        found = pattern.findall(tail)
+        if found:
+            last = found[-1] if isinstance(found[-1], tuple) else (found[-1],)
+            return words.format(*(part.decode("ascii", "replace") for part in last))
+    return None
 
 
 def _describe_phonon(head: bytes, tail: bytes) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from hightc.analysis.documents import CriticalTemperature, FineMeshConvergence, GapDocument, TcDocument
+from hightc.analysis.documents import CriticalTemperature, TcDocument
 from hightc.analysis.documents.alpha2f import Route
 from hightc.analysis.documents.tc import Method
 from hightc.analysis.parsers.units import KELVIN_MEV
@@ -212,58 +212,3 @@ def mesh_text(mesh: Sequence[int], times: str = "x") -> str:
         What stands between the numbers.
     """
     return times.join(str(number) for number in mesh)
-
-
-def convergence_text(convergence: FineMeshConvergence) -> str:
-    """Write whether finer meshes still change the coupling, with the last changes.
-
-    Parameters
-    ----------
-    convergence
-        The coupling on all fine meshes.
-    """
-    verdict = "converged" if convergence.status == "converged" else "not converged"
-    last = convergence.meshes[-1]
-    text = f"{verdict} at k {mesh_text(last.k_mesh)}, q {mesh_text(last.q_mesh)}"
-    recent = convergence.meshes[-2:]
-    of_lambda = [f"{100 * mesh.lambda_change:+.1f} %" for mesh in recent if mesh.lambda_change is not None]
-    of_tc = [f"{mesh.tc_change_kelvin:+.2f} K" for mesh in recent if mesh.tc_change_kelvin is not None]
-    if not of_lambda:
-        return f"{text}: a single mesh says nothing"
-    temperatures = f"; Tc by {', '.join(of_tc)}" if of_tc else ""
-    return f"{text}: lambda changed last by {', '.join(of_lambda)}{temperatures}"
-
-
-def gap_text(gaps: GapDocument) -> str:
-    """Write Tc and the coldest isotropic gap of EPW in its own convention of mu*.
-
-    Parameters
-    ----------
-    gaps
-        The gaps.
-    """
-    convention = f"mu* {gaps.mu_star:.2f} at its cutoff of {gaps.cutoff_ev:.3g} eV"
-    if not gaps.isotropic:
-        return f"Tc {'0 K' if gaps.tc_status == 'no_superconductivity' else 'below range'} with {convention}"
-    coldest = min(gaps.isotropic, key=lambda gap: gap.temperature_kelvin)
-    tc = "below range" if gaps.tc_kelvin is None else f"{kelvin(gaps.tc_kelvin)} K"
-    gap = f"Delta_0 {abs(coldest.gap_mev):.3g} meV at {kelvin(coldest.temperature_kelvin)} K"
-    agreement = "" if gaps.largest_difference is None else f"; hightc's gaps within {100 * gaps.largest_difference:.2g} %"
-    return f"Tc {tc}, {gap} with {convention}{agreement}"
-
-
-def anisotropy_text(gaps: GapDocument) -> str:
-    """Write the range of the gap over the Fermi surface, or why it is not known.
-
-    Parameters
-    ----------
-    gaps
-        The gaps.
-    """
-    if not gaps.anisotropic:
-        return f"not computed: {gaps.anisotropic_reason or 'no reason is stored'}"
-    coldest = min(gaps.anisotropic, key=lambda gap: gap.temperature_kelvin)
-    at = f"at {kelvin(coldest.temperature_kelvin)} K"
-    if coldest.lowest_mev is None or coldest.highest_mev is None:
-        return f"mean {abs(coldest.gap_mev):.3g} meV {at}"
-    return f"{coldest.lowest_mev:.3g} to {coldest.highest_mev:.3g} meV, mean {abs(coldest.gap_mev):.3g} meV, {at}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hightc.analysis.wannier_windows import Shell, Window
+from hightc.analysis.wannier_windows import Window
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, namelist_text
 from hightc.makers.qe.meshes import Mesh
 from hightc.makers.qe.recipe import Recipe
@@ -23,9 +23,11 @@ WANNIER_FILES = (ROTATIONS, "crystal.fmt", "epwdata.fmt", "dmedata.fmt", f"{PREF
 
 VERTEX = f"{OUTDIR}/{PREFIX}.epmatwp"
 MATRIX_ELEMENTS = f"{OUTDIR}/{PREFIX}.ephmat"
+SELECTED_Q = "selecq.fmt"
+"""The q points that have matrix elements: without it nobody can read them."""
+
 SPECTRUM = f"{PREFIX}.a2f"
 SPECTRUM_ISOTROPIC = f"{PREFIX}.a2f_iso"
-LETTERS = "spdf"
 
 N_FREQUENCIES = 500
 """Frequencies of the spectra (nqstep)."""
@@ -34,9 +36,10 @@ SMALLEST_PHONON_PER_CM = 1.0
 """Modes below this in 1/cm are left out of the coupling (eps_acustic): the acoustic ones at Gamma."""
 
 FERMI_WINDOW_EV = 0.4
-SMEARINGS_IN_WINDOW = 6.0
+SMEARINGS_IN_WINDOW = 4.01
 PHONONS_IN_WINDOW = 4.0
-"""States farther from the Fermi energy than the largest of 0.4 eV, six smearings and four phonons do not count."""
+"""States farther from the Fermi energy than the largest of 0.4 eV, four smearings (epw.x refuses less) and four phonons
+do not count."""
 
 GAP_ITERATIONS = 500
 GAP_THRESHOLD = 1e-4
@@ -56,22 +59,6 @@ class Subspace:
 
     n_wannier: int
     n_excluded: int
-
-
-def projections(shells: Sequence[Shell]) -> tuple[str, ...]:
-    """Lines of projections in the notation of Wannier90, one an element.
-
-    Parameters
-    ----------
-    shells
-        Atomic orbitals that the functions start from.
-    """
-    lines: dict[str, list[str]] = {}
-    for shell in sorted(shells, key=lambda shell: (shell.n, shell.l)):
-        found = lines.setdefault(shell.element, [])
-        letter = LETTERS[shell.l]
-        found.append(letter if letter not in found else f"{letter}:r=2")
-    return tuple(f"{element}:{';'.join(letters)}" for element, letters in lines.items())
 
 
 def wannier_input(
@@ -235,13 +222,14 @@ def gap_input(
         "laniso": anisotropic,
         "limag": True,
         "lpade": False,
-        "fila2f": SPECTRUM_ISOTROPIC,
         "muc": mu_star,
         "wscut": cutoff_ev,
         "nsiter": GAP_ITERATIONS,
         "conv_thr_iaxis": GAP_THRESHOLD,
         "nstemp": len(temperatures_kelvin),
     }
+    if not anisotropic:
+        values["fila2f"] = SPECTRUM_ISOTROPIC
     values |= {f"temps({number})": kelvin for number, kelvin in enumerate(temperatures_kelvin, start=1)}
     return _text(values)
 

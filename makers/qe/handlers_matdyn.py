@@ -35,9 +35,11 @@ class MatdynNanHandler(FailureHandler):
 
     def matches(self, run: Run) -> bool:
         """Whether the density of states of a run that ended well is NaN."""
-        dos = run.namelists().get("input", {}).get("fldos")
-        path = run.input.parent / str(dos)
-        return bool(dos) and run.end.succeeded and path.is_file() and "nan" in path.read_text(encoding="utf-8").lower()
+        if not run.end.succeeded:
+            return False
+        name = run.namelists().get("input", {}).get("fldos")
+        path = run.input.parent / str(name)
+        return bool(name) and path.is_file() and "nan" in path.read_text(encoding="utf-8").lower()
 
     def correct(self, directory: str = "./") -> dict[str, Any]:
         """Raise the on-site constants; nothing can be done where another sum rule would keep the change."""

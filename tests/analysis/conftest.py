@@ -16,7 +16,10 @@ from hightc.analysis.documents import (
     Correction,
     CouplingDocument,
     Document,
+    FineMesh,
+    FineMeshConvergence,
     ForceConstantsDocument,
+    GapDocument,
     Gate,
     PathSegment,
     PhononBandsDocument,
@@ -27,6 +30,10 @@ from hightc.analysis.documents import (
     ScfDocument,
     StoredArray,
     StructureDocument,
+    TemperatureGap,
+    VertexDocument,
+    WannierDocument,
+    WindowTrial,
 )
 from hightc.analysis.parsers.matdyn import CouplingTable, SpectrumFile, read_a2f_dos, read_lambda
 from hightc.analysis.spectral_function import alpha2f_document
@@ -148,14 +155,82 @@ def make_alpha2f(
 
 
 @pytest.fixture(scope="session")
+def wannier_document(structure_document: StructureDocument, provenance: Provenance) -> WannierDocument:
+    """Wannier functions after an attempt that failed and one that is used."""
+    failed = WindowTrial(
+        projections=("Al:s;p",),
+        n_wannier=4,
+        frozen_max_ev=10.2,
+        outer_max_ev=23.2,
+        eta_mev=None,
+        near_fermi_mev=None,
+        largest_mev=None,
+        spread_angstrom2=None,
+        reason="epw.x failed",
+    )
+    numbers = {"eta_mev": 5.2, "near_fermi_mev": 4.0, "largest_mev": 20.0, "spread_angstrom2": 7.6, "reason": None}
+    return WannierDocument(
+        **IDENTITY,
+        structure=structure_document.structure,
+        k_mesh=(8, 8, 8),
+        n_bands=6,
+        n_excluded=0,
+        n_wannier=4,
+        n_check_points=32,
+        fermi_ev=8.2,
+        trials=(failed, failed.model_copy(update=numbers)),
+        chosen=1,
+        protocol="draft",
+        gates=(Gate(name="wannier", passed=True, value=5.2, threshold=10.0, unit="meV", message="5.2 meV off"),),
+        warnings=("a warning",),
+        provenance=provenance,
+    )
+
+
+def fine_mesh(n_q: int, lambda_: float, tc_kelvin: float | None = 1.5) -> FineMesh:
+    """The coupling on one pair of fine meshes."""
+    return FineMesh(
+        k_mesh=(2 * n_q, 2 * n_q, 2 * n_q),
+        q_mesh=(n_q, n_q, n_q),
+        electron_smearing_ev=0.1,
+        phonon_smearing_mev=0.4,
+        lambda_=lambda_,
+        omega_log_mev=25.0,
+        tc_kelvin=tc_kelvin,
+        dos_per_ev_spin_cell=0.2,
+        fermi_ev=8.22,
+        lambda_change=None,
+        tc_change_kelvin=None,
+        wall_seconds=1.0,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_fine_mesh() -> Callable[..., FineMesh]:
+    """Make the coupling on a pair of fine meshes."""
+    return fine_mesh
+
+
+@pytest.fixture(scope="session")
 def documents(
     structure_document: StructureDocument,
     make_coupling: Callable[..., CouplingDocument],
     make_alpha2f: Callable[..., Alpha2FDocument],
+    wannier_document: WannierDocument,
     provenance: Provenance,
 ) -> dict[str, Document]:
     """One document of each kind."""
-    spectrum = make_alpha2f((0.9, 0.41, 0.40, 0.40, 0.39))
+    spectrum = make_alpha2f((0.9, 0.41, 0.40, 0.40, 0.39)).model_copy(
+        update={
+            "convergence": FineMeshConvergence(
+                status="not_converged",
+                lambda_tolerance=0.03,
+                tc_relative_tolerance=0.05,
+                tc_tolerance_kelvin=0.5,
+                meshes=(fine_mesh(8, 0.4),),
+            )
+        }
+    )
     parts = {**IDENTITY, "structure": structure_document.structure, "protocol": "draft", "provenance": provenance}
     return {
         "structure": structure_document,
@@ -195,6 +270,40 @@ def documents(
         ),
         "alpha2f": spectrum,
         "tc": tc_document(spectrum, mu_star=(0.1,), reference="omega_2"),
+        "wannier": wannier_document,
+        "vertex": VertexDocument(
+            **parts,
+            k_mesh=(8, 8, 8),
+            q_mesh=(2, 2, 2),
+            n_wannier=4,
+            n_excluded=0,
+            fermi_ev=8.2,
+            highest_frequency_mev=40.0,
+        ),
+        "gap": GapDocument(
+            **IDENTITY,
+            mu_star=0.1,
+            cutoff_ev=0.4,
+            convention="mu* at the cutoff",
+            lambda_=0.44,
+            isotropic=(
+                TemperatureGap(
+                    temperature_kelvin=1.0,
+                    gap_mev=0.2,
+                    renormalization=1.44,
+                    lowest_mev=None,
+                    highest_mev=None,
+                    own_gap_mev=0.2,
+                    converged=True,
+                ),
+            ),
+            anisotropic=(),
+            anisotropic_reason="Tc is below 5 K",
+            tc_kelvin=1.5,
+            tc_status="found",
+            largest_difference=1e-5,
+            provenance=provenance,
+        ),
     }
 
 

@@ -3,8 +3,8 @@
 Each run starts on a machine of its own (home, database, work folder), is killed once at a moment drawn from the time
 that the undisturbed run took (its worker, its program, the database server, the run itself, or everything), and is
 run again until it has finished. Printed are the starts of programs beyond those of an undisturbed run, of which a kill
-explains one in each folder it hit, and how far the documents are from those of the undisturbed run. In one process
-everything but ph.x is compared exactly: ph.x that goes on at a later q point starts from other random bands.
+or an error handler explains one in its folder, and how far the documents are from those of the undisturbed run. In one
+process everything but ph.x is compared exactly: ph.x that goes on at a later q point starts from other random bands.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def _report(number: int, trial: Trial, reference: Trial, tolerance: float, cores
     good = exact <= (EXACT if cores == 1 else tolerance) and coupling <= bound and not trial.wasted
     print(
         f"run {number}: {'good' if good else 'BAD'}: {kills or 'finished before its kill'}: {trial.attempts} attempts, "
-        f"{trial.seconds:.0f} s, repeated {trial.repeated or 'nothing'}, unexplained {trial.wasted or 'none'}, "
+        f"{trial.seconds:.0f} s, repeated {trial.repeated or 'nothing'}, corrected {trial.corrected or 'nothing'}, "
+        f"unexplained {trial.wasted or 'none'}, "
         f"pw.x differs {exact:.1e}, lambda, omega_log and Tc {coupling:.1e} (bound {bound:.0e})",
         flush=True,
     )

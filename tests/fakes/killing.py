@@ -58,6 +58,8 @@ class Trial:
         Starts of programs by folder, relative to the work folder, and name.
     numbers
         Every number of the stored documents by its place, without those of time and folders.
+    corrected
+        Corrections by folder of error handlers that saw another failure than a kill; each starts the program once more.
     """
 
     kills: tuple[Kill, ...]
@@ -65,6 +67,7 @@ class Trial:
     seconds: float
     starts: Mapping[str, int]
     numbers: Mapping[str, float]
+    corrected: Mapping[str, int]
 
     @property
     def repeated(self) -> dict[str, int]:
@@ -73,12 +76,12 @@ class Trial:
 
     @property
     def wasted(self) -> dict[str, int]:
-        """Starts beyond those that a kill explains: one for each kill of what ran in that folder."""
-        hit = Counter(folder for kill in self.kills for folder in kill.folders)
+        """Starts that nothing explains: neither a kill of what ran in that folder nor an error handler."""
+        explained = Counter(folder for kill in self.kills for folder in kill.folders) + Counter(self.corrected)
         return {
-            place: count - hit[place.partition(" ")[0]]
+            place: count - explained[place.partition(" ")[0]]
             for place, count in self.repeated.items()
-            if count > hit[place.partition(" ")[0]]
+            if count > explained[place.partition(" ")[0]]
         }
 
     def resumed(self, program: str) -> bool:
@@ -117,7 +120,8 @@ class Killer:
                 if attempts > MOST_ATTEMPTS + len(kills):
                     raise RuntimeError(f"{name}: not finished after {attempts} attempts: {text}")
             seconds = time.monotonic() - started
-            return Trial(tuple(done), attempts, seconds, program_starts(machine), _numbers(machine))
+            starts, numbers = program_starts(machine), _numbers(machine)
+            return Trial(tuple(done), attempts, seconds, starts, numbers, _corrections(machine))
         finally:
             machine.stop()
             for left in _processes(machine):
@@ -213,6 +217,16 @@ def program_starts(machine: Machine) -> dict[str, int]:
     """Starts of programs by folder, relative to the work folder, and name."""
     lines = (machine.root / "starts").read_text().splitlines()
     return dict(Counter(line.removeprefix(f"{machine.work}/") for line in lines))
+
+
+def _corrections(machine: Machine) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for entry in machine.collection("outputs"):
+        provenance = entry["output"].get("provenance") or {}
+        if others := [one for one in provenance.get("corrections", ()) if "killed" not in one["errors"]]:
+            # several documents may stem from one run
+            found |= Counter({str(Path(provenance["directory"]).relative_to(machine.work)): len(others)})
+    return dict(found)
 
 
 def _numbers(machine: Machine) -> dict[str, float]:

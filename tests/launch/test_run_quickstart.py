@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 from fakes.campaign_machine import QUICKSTART, Machine
 
-from hightc.analysis.documents import DOCUMENTS, Alpha2FDocument, Document, ForceConstantsDocument, TcDocument
+from hightc.analysis.documents import (
+    DOCUMENTS,
+    Alpha2FDocument,
+    Document,
+    ForceConstantsDocument,
+    GapDocument,
+    TcDocument,
+)
 from hightc.launch.dispatch import in_order
 from hightc.launch.queries import alpha2f_documents, documents, tc_documents
 from hightc.launch.settings import Settings
@@ -65,7 +72,13 @@ def spectra(database: Database) -> dict[str, Alpha2FDocument]:
 
 @pytest.fixture(scope="module")
 def temperatures(database: Database) -> dict[str, TcDocument]:
-    return {document.material: document for document in tc_documents(database)}
+    return {document.material: document for document in tc_documents(database) if document.route == "linear_response"}
+
+
+@pytest.fixture(scope="module")
+def wannier(database: Database) -> Alpha2FDocument:
+    (found,) = [document for document in alpha2f_documents(database) if document.route == "wannier"]
+    return found
 
 
 def test_lead_couples_strongly_and_its_tc_is_near_experiment(temperatures: dict[str, TcDocument]) -> None:
@@ -76,6 +89,33 @@ def test_lead_couples_strongly_and_its_tc_is_near_experiment(temperatures: dict[
     assert allen_dynes is not None
     assert allen_dynes.tc_kelvin is not None
     assert 6 < allen_dynes.tc_kelvin < 7
+
+
+def test_both_routes_of_lead_agree_within_what_their_meshes_leave_open(
+    temperatures: dict[str, TcDocument], wannier: Alpha2FDocument
+) -> None:
+    """The linear response sums 2x2x2 q points, which alone is 10 to 20 %; published values without spin-orbit coupling
+    lie between 1.1 and 1.3."""
+    assert wannier.material == "Pb"
+    assert abs(wannier.chosen.lambda_ / temperatures["Pb"].lambda_ - 1) < 0.25
+    assert 1.0 < wannier.chosen.lambda_ < 1.35
+
+
+def test_wannier_route_tells_what_its_result_rests_on(wannier: Alpha2FDocument, database: Database) -> None:
+    assert wannier.band_distance_mev is not None
+    assert wannier.band_distance_mev < 10
+    (fermi,) = wannier.gates
+    assert fermi.passed
+    assert wannier.convergence is not None
+    assert [mesh.k_mesh[0] for mesh in wannier.convergence.meshes] == [16, 20, 24]
+    assert (wannier.convergence.status == "converged") != any("not converged" in note for note in wannier.warnings)
+    (gap,) = documents(database, GapDocument)
+    assert gap.tc_kelvin is not None
+    assert len(gap.isotropic) == 5
+    # EPW stops its iterations at 1e-4
+    assert gap.largest_difference is not None
+    assert gap.largest_difference < 1e-3
+    assert gap.anisotropic_reason is not None
 
 
 def test_aluminium_couples_weakly(temperatures: dict[str, TcDocument]) -> None:
@@ -160,7 +200,7 @@ def test_running_again_reuses_everything_within_seconds(machine: Machine, output
 def test_query_prints_json_and_csv(machine: Machine, output: str) -> None:
     assert output
     rows = json.loads(machine.run("query", "--lambda", "1:2", "--format", "json").stdout)
-    assert [row["material"] for row in rows] == ["Pb"]
+    assert {(row["material"], row["route"]) for row in rows} == {("Pb", "linear_response"), ("Pb", "wannier")}
     lines = machine.run("query", "--elements", "Al", "--format", "csv").stdout.splitlines()
     assert [row["formula"] for row in csv.DictReader(lines)] == ["Al"]
 
@@ -206,4 +246,4 @@ def test_other_mu_star_computes_only_tc_anew(machine: Machine, output: str) -> N
     assert "mu* 0.10" not in again.stdout
     launches = machine.collection("launches")
     names = {firework["fw_id"]: firework["name"] for firework in machine.collection("fireworks")}
-    assert sorted(names[launch["fw_id"]] for launch in launches[before:]) == ["Al Tc", "Pb Tc"]
+    assert sorted(names[launch["fw_id"]] for launch in launches[before:]) == ["Al Tc", "Pb Tc", "Pb Tc wannier"]

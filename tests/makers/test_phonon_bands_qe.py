@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from hightc.analysis.parsers.bravais import tabulate_lattice
 from hightc.analysis.parsers.ph import read_dynamical_matrices
 from hightc.analysis.parsers.q2r import read_force_constants
 from hightc.analysis.parsers.units import BOHR_ANGSTROM
-from hightc.makers.errors import CalculationError
+from hightc.makers.errors import CalculationError, ProgramFailedError
 from hightc.makers.phonon_bands import PhononBandsMaker
 from hightc.makers.qe.phonon_inputs import FORCE_CONSTANTS
 
@@ -109,3 +110,29 @@ def test_force_constants_of_another_mesh_than_the_density_of_states_are_refused(
     with pytest.raises(CalculationError, match=r"expected force constants of the q mesh \(4, 4, 4\)"):
         run_bands(recipe, force_constants, finer)
     assert not Path("matdyn.in").exists()
+
+
+def test_bands_of_the_same_force_constants_are_taken_over(force_constants, phonon, recipe, tmp_path):
+    known = force_constants.provenance.model_copy(update={"content_sha256": "1" * 64})
+    constants = force_constants.model_copy(update={"provenance": known})
+    first = run_bands(recipe, constants, phonon)
+    (tmp_path / "again").mkdir()
+    with chdir(tmp_path / "again"):
+        again = run_bands(recipe, constants, phonon)
+    assert again.provenance.reused_from == first.provenance.directory
+    assert again.frequencies_mev == first.frequencies_mev
+
+
+def test_run_that_misses_a_part_of_the_path_is_an_error_and_never_taken_over(
+    force_constants, phonon, recipe, tmp_path, monkeypatch
+):
+    program = tmp_path / "short_matdyn.x"
+    program.write_text(
+        '#!/bin/sh\nmatdyn.x "$@" || exit 1\n'
+        "if [ -f frequencies ]; then sed -i '1s/nks= *[0-9]*/nks= 1/; 4,$d' frequencies; fi\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("HIGHTC_MATDYN_COMMAND", str(program))
+    with pytest.raises(ProgramFailedError, match=r"q points, found 1: matdyn\.x was cut"):
+        run_bands(recipe, force_constants, phonon)
+    assert not Path("matdyn.finished.json").exists()

@@ -84,3 +84,19 @@ def test_growing_file_never_raises(tmp_path, file):
         path.write_bytes(content[: generator.randrange(len(content))])
         told = read_progress(path)
         assert told is None or told
+
+
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        ("     MMN\n           63 of   64 on ionode\n", "Wannier functions, overlaps at k 63 of 64"),
+        ("        q(    5 ) = (   0.5000000  -0.5000000  -0.5000000 )\n", "coarse q 5"),
+        ("     Progression iq (fine) =        300/       998\n", "fine q 300 of 998"),
+        ("     Progression iq (fine) = 900/ 998\n     temp(  2) =      3.00000 K\n", "gap at 3.00000 K"),
+        ("", None),
+    ],
+)
+def test_epw_is_followed_from_its_overlaps_to_its_gaps(tmp_path, printed, said):
+    output = tmp_path / "epw.out"
+    output.write_text(f"     Program EPW v.5.3.1 starts on 22Nov2026 at 15:10:14\n{printed}")
+    assert read_progress(output) == said

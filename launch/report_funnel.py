@@ -1,0 +1,77 @@
+"""How far the materials of a campaign came on the way to a Tc."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hightc.launch.results import MaterialResult
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the way to a Tc.
+
+    Attributes
+    ----------
+    name
+        What a material has reached there.
+    count
+        How many materials have.
+    dropped
+        Position on the page, and result, of those that came no further than the stage before.
+    """
+
+    name: str
+    count: int
+    dropped: tuple[tuple[int, MaterialResult], ...]
+
+
+def funnel(results: Sequence[MaterialResult]) -> tuple[Stage, ...]:
+    """Count how far the materials came.
+
+    Parameters
+    ----------
+    results
+        What became of each material.
+    """
+    stages: list[Stage] = []
+    left = list(enumerate(results))
+    for name, reached in STAGES:
+        passed = [entry for entry in left if reached(entry[1])]
+        stages.append(Stage(name, len(passed), tuple(entry for entry in left if entry not in passed)))
+        left = passed
+    asked = [entry for entry in left if entry[1].submission.material.wannier is not None]
+    if any(result.submission.material.wannier is not None for result in results):
+        passed = [entry for entry in asked if entry[1].tc_of("wannier") is not None]
+        stages.append(Stage(WANNIER, len(passed), tuple(entry for entry in asked if entry not in passed)))
+    return tuple(stages)
+
+
+def _has(kind: str) -> Callable[[MaterialResult], bool]:
+    return lambda result: bool(result.documents.get(kind))
+
+
+def _relaxed(result: MaterialResult) -> bool:
+    """Whether there is a structure that only the gap may stop."""
+    found = result.documents.get("structure", ())
+    return bool(found) and all(gate.passed for gate in found[-1].gates if gate.name != "metal")
+
+
+def _passed(*kinds: str) -> Callable[[MaterialResult], bool]:
+    return lambda result: all(kind in result.documents and result.documents[kind][-1].passed for kind in kinds)
+
+
+STAGES: Final[tuple[tuple[str, Callable[[MaterialResult], bool]], ...]] = (
+    ("submitted", lambda _: True),
+    ("relaxed", _relaxed),
+    ("metal", _passed("structure")),
+    ("stable", _passed("coupling", "phonon")),
+    ("alpha2F", _has("alpha2f")),
+    ("Tc", _has("tc")),
+)
+"""What a material must have for each stage of the funnel."""
+
+WANNIER: Final = "Wannier"
+"""Last stage, where some material asked for it: a Tc by Wannier functions, among those that asked."""
