@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hightc.analysis.documents.wannier import FineMesh, FineMeshConvergence
 
@@ -51,9 +52,10 @@ def mesh_convergence(
     FineMeshConvergence
         Converged if lambda and Tc held still over the last two steps.
     """
-    last = meshes[-STILL_STEPS:]
-    still = len(meshes) > STILL_STEPS and all(
-        _is_still(mesh, lambda_tolerance, tc_relative_tolerance, tc_tolerance_kelvin) for mesh in last
+    steps = list(pairwise(meshes))[-STILL_STEPS:]
+    still = len(steps) == STILL_STEPS and all(
+        _is_still(mesh, previous, lambda_tolerance, tc_relative_tolerance, tc_tolerance_kelvin)
+        for previous, mesh in steps
     )
     return FineMeshConvergence(
         status="converged" if still else "not_converged",
@@ -64,8 +66,13 @@ def mesh_convergence(
     )
 
 
-def _is_still(mesh: FineMesh, lambda_tolerance: float, relative: float, absolute_kelvin: float) -> bool:
-    if mesh.lambda_change is None or mesh.tc_change_kelvin is None or mesh.tc_kelvin is None:
+def _is_still(
+    mesh: FineMesh, previous: FineMesh, lambda_tolerance: float, relative: float, absolute_kelvin: float
+) -> bool:
+    if mesh.lambda_change is None or abs(mesh.lambda_change) >= lambda_tolerance:
         return False
+    if mesh.tc_kelvin is None or mesh.tc_change_kelvin is None:
+        # below the lowest temperature searched on both meshes: nothing moves
+        return mesh.tc_kelvin is None and previous.tc_kelvin is None
     allowed = max(relative * mesh.tc_kelvin, absolute_kelvin)
-    return abs(mesh.lambda_change) < lambda_tolerance and abs(mesh.tc_change_kelvin) < allowed
+    return abs(mesh.tc_change_kelvin) < allowed

@@ -22,6 +22,8 @@ SHIFT = np.sqrt([2.0, 3.0, 5.0]) % 1
 class BandDistance:
     """Distance of Wannier-interpolated bands from computed ones.
 
+    A state below the upper edge that no function carries counts with its distance below the edge.
+
     Attributes
     ----------
     eta_mev : float
@@ -73,6 +75,9 @@ def band_distance(
 ) -> BandDistance:
     """Distance between computed and interpolated bands, as far up as the coupling sees them.
 
+    Computed bands beyond the number of functions have none to compare with. Their states below the edge count as if
+    the interpolated band lay at the edge: functions that leave out a band near the Fermi energy are no good.
+
     Parameters
     ----------
     computed_ev : ndarray (n_k, n_bands)
@@ -104,14 +109,16 @@ def band_distance(
         msg = f"expected energies at {n_k} k points, found {interpolated_ev.shape}"
         raise ValueError(msg)
     n = min(n_bands, interpolated_ev.shape[1])
-    computed = computed_ev[:, :n]
-    distance = interpolated_ev[:, :n] - computed
-    weights = expit((fermi_ev + edge_ev - computed) / CHECK_WIDTH_EV)
-    below = computed < fermi_ev + edge_ev
+    top_ev = fermi_ev + edge_ev
+    below = computed_ev < top_ev
     if not below.any():
-        msg = f"expected states below {fermi_ev + edge_ev:.2f} eV, found none: the excluded bands hold them all"
+        msg = f"expected states below {top_ev:.2f} eV, found none: the excluded bands hold them all"
         raise ValueError(msg)
-    near = np.abs(computed - fermi_ev) < edge_ev
+    carried = np.arange(n_bands) < n
+    distance = np.maximum(top_ev - computed_ev, 0.0)
+    distance[:, :n] = interpolated_ev[:, :n] - computed_ev[:, :n]
+    weights = np.where(carried | below, expit((top_ev - computed_ev) / CHECK_WIDTH_EV), 0.0)
+    near = np.abs(computed_ev - fermi_ev) < edge_ev
     return BandDistance(
         eta_mev=1e3 * float(np.sqrt((weights * distance**2).sum() / weights.sum())),
         near_fermi_mev=1e3 * float(np.sqrt((distance[near] ** 2).mean())) if near.any() else None,

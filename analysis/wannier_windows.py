@@ -20,7 +20,7 @@ FROZEN_MARGIN_EV = 0.05
 """Distance of the frozen window from the first state that would be one too many in it."""
 
 LEAST_FROZEN_EV = 0.3
-"""Height above the Fermi energy that must be frozen: phonon energies and smearing move electrons by less."""
+"""Height above the Fermi energy that must at least be frozen: phonon energies move electrons by less."""
 
 LETTERS = "spdf"
 HIGHEST_L = 3
@@ -129,7 +129,13 @@ def deep_shells(shells: Sequence[Shell], n_bands: int) -> tuple[Shell, ...] | No
     return min(choices, key=lambda chosen: sum(shell.n - valence[shell.element] + 0.1 * shell.l for shell in chosen))
 
 
-def candidate_windows(energies_ev: NDArray[np.float64], n_wannier: int, fermi_ev: float) -> tuple[Window, ...]:
+def candidate_windows(
+    energies_ev: NDArray[np.float64],
+    n_wannier: int,
+    fermi_ev: float,
+    *,
+    least_frozen_ev: float = LEAST_FROZEN_EV,
+) -> tuple[Window, ...]:
     """Windows worth trying, the likeliest first.
 
     Parameters
@@ -140,6 +146,8 @@ def candidate_windows(energies_ev: NDArray[np.float64], n_wannier: int, fermi_ev
         Number of Wannier functions.
     fermi_ev : float
         Fermi energy.
+    least_frozen_ev : float
+        Height above the Fermi energy that every window must freeze.
 
     Returns
     -------
@@ -165,10 +173,10 @@ def candidate_windows(energies_ev: NDArray[np.float64], n_wannier: int, fermi_ev
     if n_bands == n_wannier:
         return (Window(frozen_max_ev=top + FROZEN_MARGIN_EV, outer_max_ev=top + 2 * FROZEN_MARGIN_EV),)
     highest = float(energies_ev[:, n_wannier].min()) - FROZEN_MARGIN_EV
-    if highest < fermi_ev + LEAST_FROZEN_EV:
+    if highest < fermi_ev + least_frozen_ev:
         return ()
     ends = {"loose": top + LOOSE_EV, "tight": top + TIGHT_EV, "all": float(energies_ev.max()) + TIGHT_EV}
-    frozen = [round(min(fermi_ev + height, highest), 4) for height in HEIGHTS_EV]
+    frozen = [round(min(fermi_ev + max(height, least_frozen_ev), highest), 4) for height in HEIGHTS_EV]
     windows = [Window(low, round(ends[kind], 4)) for low, kind in zip(frozen, OUTER, strict=True) if low < ends[kind]]
     return tuple(dict.fromkeys(windows))
 

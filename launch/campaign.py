@@ -235,7 +235,7 @@ def _resolve(
         structure=structure,
         recipe=recipe,
         mu_star=entries.mu_star,
-        key=_digest(tag, structure, recipe, wannier),
+        key=_digest(tag, structure, recipe, wannier, entries.finer_q_passes),
         wannier=wannier,
         q_jobs=entries.q_jobs,
         finer_q_passes=entries.finer_q_passes,
@@ -255,7 +255,9 @@ def _family(family: str, folder: Path) -> str:
     return family
 
 
-def _digest(tag: MaterialTag, structure: Structure, recipe: Recipe, wannier: WannierRecipe | None) -> str:
+def _digest(
+    tag: MaterialTag, structure: Structure, recipe: Recipe, wannier: WannierRecipe | None, finer_q_passes: int
+) -> str:
     """Digest of the inputs; pseudopotentials count by their content, and options that came later where they are set."""
     content: dict[str, Any] = {
         "tag": tag.model_dump(),
@@ -266,8 +268,10 @@ def _digest(tag: MaterialTag, structure: Structure, recipe: Recipe, wannier: Wan
         "pseudopotentials": {item.element: item.sha256 for item in recipe.pseudopotentials},
         "route": "linear_response",
     }
+    if finer_q_passes != CampaignFile.model_fields["finer_q_passes"].default:
+        content["finer_q_passes"] = finer_q_passes
     if wannier is not None:
-        content |= {"route": "wannier", "wannier": wannier.model_dump(exclude_defaults=True)}
+        content |= {"route": "wannier", "wannier": wannier.model_dump()}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

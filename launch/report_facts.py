@@ -14,6 +14,7 @@ from hightc.analysis.documents import (
     Document,
     ForceConstantsDocument,
     GapDocument,
+    PhononBandsDocument,
     PhononDocument,
     Provenance,
     ScfDocument,
@@ -30,6 +31,7 @@ CALCULATED: Final = (
     CouplingDocument,
     ForceConstantsDocument,
     PhononDocument,
+    PhononBandsDocument,
     WannierDocument,
     VertexDocument,
 )

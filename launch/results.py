@@ -81,6 +81,8 @@ class MaterialResult:
         The failure that stopped it; None if none did.
     fault
         What is known of the workers, where they left it unfinished.
+    settled
+        Whether nothing of it is ready or runs any more, on any machine.
     """
 
     submission: Submission
@@ -89,6 +91,7 @@ class MaterialResult:
     gate: Gate | None
     failure: StepFailure | None
     fault: str | None = None
+    settled: bool = True
 
     @property
     def label(self) -> str:
@@ -135,9 +138,10 @@ class MaterialResult:
 
     @property
     def gaps(self) -> GapDocument | None:
-        """Superconducting gaps, where it came that far."""
-        found = self.documents.get("gap", ())
-        return found[-1] if found and isinstance(found[-1], GapDocument) else None
+        """Superconducting gaps at the first mu* of the campaign; None if they were not computed for it."""
+        found = [item for item in self.documents.get("gap", ()) if isinstance(item, GapDocument)]
+        asked = self.submission.material.mu_star[0]
+        return next((document for document in reversed(found) if document.mu_star == asked), None)
 
     @property
     def phonon(self) -> PhononDocument | None:
@@ -191,7 +195,9 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
     )
     uuids = [task["job"]["uuid"] for firework in fireworks for task in firework["spec"]["_tasks"]]
     documents: dict[str, tuple[Document, ...]] = {}
-    stored = database.collections[OUTPUTS].find({"uuid": {"$in": uuids}}, {"output": 1})
+    found = database.collections[OUTPUTS].find({"uuid": {"$in": uuids}}, {"uuid": 1, "index": 1, "output": 1})
+    # a later job that took the place of an earlier one has the greater index, and what it replaced counts no more
+    stored = {entry["uuid"]: entry for entry in sorted(found, key=lambda entry: int(entry["index"]))}.values()
     for entry in stored:
         output = entry.get("output")
         if isinstance(output, dict) and output.get("kind") in DOCUMENTS:
@@ -216,7 +222,7 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
         outcome = Outcome.FAILED
     else:
         outcome = Outcome.UNFINISHED
-    return MaterialResult(submission, outcome, documents, gate, failure, fault)
+    return MaterialResult(submission, outcome, documents, gate, failure, fault, settled)
 
 
 def _failure(firework: Mapping[str, Any], database: Database, fault: str | None) -> StepFailure:

@@ -88,7 +88,8 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         )
         raise DatabaseError(msg) from None
     elapsed = time.monotonic() - started
-    _let_go([result.submission for result in results if result.outcome in SETTLED], directory, settings, console)
+    over = [result.submission for result in results if result.outcome in SETTLED and result.settled]
+    _let_go(over, directory, settings, console)
     console.print(result_table(results, campaign_file=path))
     report = directory / "report.html"
     write_report(

@@ -13,7 +13,7 @@ from pathlib import Path
 from hightc.analysis.parsers.errors import ParseError
 from hightc.analysis.parsers.run_end import read_run_end
 
-BANNER_SECONDS = 60.0
+BANNER_SECONDS = 20.0
 FILE = "file "
 """Start of what identifies a program that prints no banner."""
 

@@ -17,7 +17,7 @@ from ase.io.espresso import read_fortran_namelist
 
 from hightc.analysis.documents.base import Pseudopotential
 
-SCHEME = 1
+SCHEME = 2
 """Raised when the meaning of keys changes, so that no run of the old meaning is taken over."""
 
 MACHINE_DEPENDENT = frozenset({"pseudo_dir", "outdir", "wfcdir", "max_seconds"})

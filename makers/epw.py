@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,14 +46,12 @@ from hightc.makers.qe.epw_inputs import (
     fine_input,
     phonon_smearing_mev,
 )
+from hightc.makers.qe.epw_restart import discard_matrix_elements
 from hightc.makers.qe.handlers import epw_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 from hightc.makers.staging import stage
-
-RESTART = "restart.fmt"
-"""How far matrix elements were written: epw.x refuses it without them, and trusts it for other numbers."""
 
 SAVE = f"{OUTDIR}/{PREFIX}.save"
 IDENTITY = {"campaign", "material", "formula", "elements"}
@@ -202,8 +199,7 @@ class FineMeshMaker(QEMaker):
         def compute() -> ProgramRun:
             stage(vertex.provenance.directory, WANNIER_FILES)
             link(Path(vertex.provenance.directory), [VERTEX])
-            shutil.rmtree(MATRIX_ELEMENTS, ignore_errors=True)
-            Path(RESTART).unlink(missing_ok=True)
+            discard_matrix_elements(Path.cwd())
             return run_program("epw", input_text=text, handlers=epw_handlers("epw"), settings=self.settings())
 
         outputs = ("crystal.fmt", SPECTRUM, SPECTRUM_ISOTROPIC)

@@ -13,6 +13,8 @@ Every message says what, where, expected, found and the next step.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class CalculationError(Exception):
     """A calculation that cannot start or did not succeed."""
@@ -39,4 +41,23 @@ class StagingError(CalculationError):
 
 
 class ProgramFailedError(CalculationError):
-    """A program that ended without its result."""
+    """A program that ended without its result.
+
+    Attributes
+    ----------
+    codes
+        Codes of the known failures that were seen; empty if none was.
+    """
+
+    def __init__(self, message: str, codes: Iterable[str] = ()) -> None:
+        """Keep the message, and what is known of the reason.
+
+        Parameters
+        ----------
+        message
+            What, where, expected, found and the next step.
+        codes
+            Codes of the known failures that were seen.
+        """
+        super().__init__(message)
+        self.codes = tuple(codes)

@@ -262,7 +262,9 @@ def run_program(
     try:
         custodian.run()
     except CustodianError as error:
-        raise ProgramFailedError(_explain(program, folder / f"{stem}.out", error, handlers)) from error
+        output = folder / f"{stem}.out"
+        seen = _seen(output, error, handlers)
+        raise ProgramFailedError(_explain(program, output, error, seen), [item.code for item in seen]) from error
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -296,12 +298,16 @@ def _failure(handler: object) -> Failure | None:
     return failure if isinstance(failure, Failure) else None
 
 
-def _explain(program: Program, output: Path, error: CustodianError, handlers: Sequence[ErrorHandler]) -> str:
-    """One message: which program, where, what it said, what was tried, what to do."""
-    end = read_run_end(output)
+def _seen(output: Path, error: CustodianError, handlers: Sequence[ErrorHandler]) -> list[Failure]:
+    """Known failures of a run that could not be mended."""
     blamed = getattr(error, "handler", None)
     acted = [handler for handler in handlers if handler is blamed or handler.check(str(output.parent))]
-    seen = [failure for failure in map(_failure, acted) if failure is not None]
+    return [failure for failure in map(_failure, acted) if failure is not None]
+
+
+def _explain(program: Program, output: Path, error: CustodianError, seen: Sequence[Failure]) -> str:
+    """One message: which program, where, what it said, what was tried, what to do."""
+    end = read_run_end(output)
     symptoms = "; ".join(failure.symptom for failure in seen)
     said = end.error_message or symptoms or ("its output stops before its last words" if not end.job_done else "")
     # otherwise the output says it all

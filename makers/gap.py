@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ from hightc.makers.qe.epw_inputs import (
     Subspace,
     gap_input,
 )
+from hightc.makers.qe.failures import CRASHED, DISK_FULL, KILLED, OUT_OF_MEMORY, RETURN_CODE, WALLTIME
+from hightc.makers.qe.failures_epw import EPW_FILES
 from hightc.makers.qe.handlers import epw_handlers
 from hightc.makers.qe.inputs import PREFIX
 from hightc.makers.qe.wannier_recipe import WannierRecipe
@@ -44,6 +47,14 @@ ANISOTROPIC_SHARES = (0.35, 0.6, 0.9)
 that at zero (BCS); epw.x counts the kernel of the anisotropic equations, which grows with 1/T, in 32 bits."""
 
 GAPS_OF_STATES = f"{PREFIX}.imag_aniso_gap_FS_{{}}"
+
+OF_THE_MACHINE = frozenset(
+    failure.code for failure in (CRASHED, DISK_FULL, EPW_FILES, KILLED, OUT_OF_MEMORY, RETURN_CODE, WALLTIME)
+)
+"""Failures that another run may not have."""
+
+TOO_LARGE = re.compile(r"error allocating|exceeds max_memlt", re.IGNORECASE)
+"""Words with which epw.x refuses equations of this size, such as 'Error allocating akeri'."""
 
 IDENTITY = {"campaign", "material", "formula", "elements"}
 
@@ -108,7 +119,7 @@ class GapMaker(QEMaker):
                     anisotropic = tuple(self._with_extremes(_gap(gap, None)) for gap in gaps)
                 except ProgramFailedError as error:
                     # the isotropic gaps stand by themselves
-                    reason = str(error)
+                    reason = lasting_reason(error)
         provenances = [self.provenance("epw.x", run) for run in runs] or [spectrum.provenance]
         provenance = joined_provenance(provenances)
         return GapDocument(
@@ -185,6 +196,24 @@ class GapMaker(QEMaker):
         return gap.model_copy(
             update={"lowest_mev": float(np.abs(on_surface).min()), "highest_mev": float(np.abs(on_surface).max())}
         )
+
+
+def lasting_reason(error: ProgramFailedError) -> str:
+    """Why there are no anisotropic gaps, where every run would fail alike: a refusal of epw.x.
+
+    Parameters
+    ----------
+    error
+        The failure.
+
+    Raises
+    ------
+    ProgramFailedError
+        The same, if the machine failed and another run may succeed.
+    """
+    if OF_THE_MACHINE.isdisjoint(error.codes) or TOO_LARGE.search(str(error)):
+        return str(error)
+    raise error
 
 
 def _pools(folder: Path) -> int:

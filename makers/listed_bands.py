@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hightc.analysis.documents import ScfDocument
+from hightc.analysis.files import write_text
 from hightc.analysis.parsers.pw import read_pw_xml
 from hightc.makers.base import QEMaker, clean_stop_seconds
 from hightc.makers.content_key import Calculation
@@ -60,12 +62,29 @@ class ListedBands:
         """Compute the bands, or take them over."""
         return self._run((), WAVEFUNCTIONS)
 
-    def fetch_wavefunctions(self) -> None:
-        """Compute the bands once more if the wavefunctions in the folder are those of others."""
+    def fetch_wavefunctions(self) -> bool:
+        """Compute the bands once more, or take them over, if the wavefunctions in the folder are those of others.
+
+        Returns
+        -------
+        bool
+            Whether the wavefunctions are now of another run than the gauge named before: nothing that was made from
+            the old ones goes with them.
+        """
+        before = self.gauge()
         here = Path.cwd()
         finished = finished_run(here, self.stem)
         if finished is None or not all(finished.holds(here, pattern) for pattern in WAVEFUNCTIONS):
             self._run(WAVEFUNCTIONS, ())
+        return self.gauge() != before
+
+    def gauge(self) -> str:
+        """Name of the run that the bands are of.
+
+        Phases of wavefunctions, and their mixture where energies are equal, differ from run to run, with the number
+        of processes for one. Rotations into Wannier functions hold for the wavefunctions of a single run.
+        """
+        return Path(self._gauge_file).read_text(encoding="utf-8").strip()
 
     def energies_ev(self) -> NDArray[np.float64]:
         """(n_k, n_bands) energies in eV of bands that have been computed."""
@@ -75,6 +94,10 @@ class ListedBands:
     @property
     def _summary(self) -> str:
         return f"{self.stem}.xml"
+
+    @property
+    def _gauge_file(self) -> str:
+        return f"{self.stem}.gauge"
 
     def _run(self, files: tuple[str, ...], along: tuple[str, ...]) -> ProgramRun:
         settings = self.maker.settings()
@@ -102,8 +125,10 @@ class ListedBands:
                 n_k_points=n_k,
             )
             shutil.copy2(XML, self._summary)
+            write_text(Path(self._gauge_file), f"{uuid4().hex}\n")
             return run
 
         upstream = (self.scf.provenance.content_sha256,)
-        calculation = Calculation("pw", text, (self._summary, *files), along, upstream, self.stem)
+        outputs = (self._summary, self._gauge_file, *files)
+        calculation = Calculation("pw", text, outputs, along, upstream, self.stem)
         return self.maker.run(calculation, compute)

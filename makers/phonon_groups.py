@@ -25,7 +25,8 @@ from hightc.makers.qe.inputs import OUTDIR, PREFIX
 from hightc.makers.qe.phonon_inputs import FILDYN
 
 UNSTABLE = "unstable_q"
-"""File in the folder of the q list that keeps groups from starting: it names the group that found an unstable q."""
+"""File in the folder of the q list that keeps groups from starting: it names the group that found an unstable q,
+which alone may remove it."""
 
 SCRATCH = ("*.wfc*", "*.dwf*", "*.bar*", "*.ebar*", "*.prd*", "*.mixd*", "*.recover*", "*.save")
 """Files of a q point that only the run which wrote them reads."""
@@ -56,6 +57,8 @@ class QGroupMaker(QEMaker):
     def make(self, scf: ScfDocument, first_q: int, last_q: int, board: str) -> QGroup:
         """Run ph.x unless another group has found the crystal unstable.
 
+        What this group said before it was run anew keeps it from nothing, and is taken back where it is stable now.
+
         Parameters
         ----------
         scf
@@ -66,11 +69,15 @@ class QGroupMaker(QEMaker):
             Folder in which groups say that they found an unstable q point.
         """
         found = Path(board) / UNSTABLE
-        if found.is_file() and not read_finished_q(Path.cwd(), FILDYN)[0]:
+        group = f"q {first_q} to {last_q} "
+        said = _text(found)
+        if said and not said.startswith(group) and not read_finished_q(Path.cwd(), FILDYN)[0]:
             return QGroup(first_q=first_q, last_q=last_q, provenance=None)
         run = run_phonons(self, scf, first_q=first_q, last_q=last_q, potentials=self.potentials)
         if is_unstable(Path.cwd()):
-            write_text(found, f"q {first_q} to {last_q} in {Path.cwd()}\n")
+            write_text(found, f"{group}in {Path.cwd()}\n")
+        elif _text(found).startswith(group):
+            found.unlink(missing_ok=True)
         return QGroup(first_q=first_q, last_q=last_q, provenance=self.provenance("ph.x", run))
 
 
@@ -128,6 +135,14 @@ def collect_q_points(source: Path, numbers: Sequence[int], target: Path) -> None
     for name in names:
         for path in source.glob(name):
             _copy(path, target / path.relative_to(source))
+
+
+def _text(path: Path) -> str:
+    """Content of a file that another job may remove at any time; empty where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 
 from hightc.analysis.documents import Correction, ScfDocument
 from hightc.analysis.files import write_text
-from hightc.analysis.parsers.errors import ParseError
 from hightc.analysis.parsers.ph import read_finished_q
 from hightc.analysis.parsers.run_end import read_run_end
 from hightc.makers.base import QEMaker, clean_stop_seconds, combined_digest
+from hightc.makers.code_version import FILE, installed_version
 from hightc.makers.content_key import Calculation
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
@@ -26,11 +27,21 @@ from hightc.makers.scf import DOUBLE_DELTA_WEIGHTS
 from hightc.makers.staging import stage
 
 INPUT_DIGEST = "ph.sha256"
+"""File with the digest of what the q points of a folder depend on, and the version of ph.x on a line of its own."""
+
 OUTPUT = Path("ph.out")
 OUTPUTS = (f"{FILDYN}*", "elph_dir")
 PHONONS = f"{OUTDIR}/_ph0"
 PATTERNS = f"{PHONONS}/*.phsave/[!e]*"
 """All of phsave but the matrix elements, which ph.x has summed."""
+
+UNKNOWN_CORRECTIONS = Correction(
+    handler="custodian",
+    errors=("log_unreadable",),
+    actions=("nothing that is known",),
+    physics="custodian.json was cut by a kill, so that corrections before it are not known",
+)
+"""Stands for what handlers changed where their log cannot be read, as a warning: the results are judged without it."""
 
 POTENTIALS_OF_GAMMA, POTENTIALS_OF_OTHERS = f"{PHONONS}/*{FILDVSCF}*", f"{PHONONS}/*/*{FILDVSCF}*"
 
@@ -72,7 +83,7 @@ def run_phonons(
 
     def compute() -> ProgramRun:
         stage_scf(scf)
-        same = _is_same_run(scf, whole, first_q, last_q)
+        same = _is_same_run(maker, scf, whole, first_q, last_q)
         if potentials and not is_unstable(Path.cwd()):
             forget_q_without_potentials(Path.cwd())
         if same and _is_over(Path.cwd(), first_q, last_q):
@@ -143,18 +154,33 @@ def stage_scf(scf: ScfDocument) -> None:
     stage(scf.provenance.directory, names)
 
 
-def _is_same_run(scf: ScfDocument, whole: str, first_q: int, last_q: int | None) -> bool:
-    """Whether an earlier run of the same input lies here; what any other left is removed."""
+def _is_same_run(maker: QEMaker, scf: ScfDocument, whole: str, first_q: int, last_q: int | None) -> bool:
+    """Whether an earlier run of the same content lies here; what any other left is removed."""
     here, marker = Path.cwd(), Path(INPUT_DIGEST)
-    digest = combined_digest([whole, scf.provenance.input_sha256])
-    if marker.is_file() and marker.read_text(encoding="utf-8") == digest:
-        return True
+    digest = _content_digest(maker, scf, whole)
+    version = _printed_version(maker)
+    if marker.is_file():
+        before, _, version_before = marker.read_text(encoding="utf-8").partition("\n")
+        # a version that nobody knows must not cost q points that took days
+        if before == digest and (version == version_before or not (version and version_before)):
+            return True
     discard_phonons(here)
     (here / Q_RANGE).unlink(missing_ok=True)
     if last_q is not None:
         write_q_range(here, first_q, last_q)
-    write_text(marker, digest)
+    write_text(marker, f"{digest}\n{version}")
     return False
+
+
+def _content_digest(maker: QEMaker, scf: ScfDocument, whole: str) -> str:
+    files = sorted(f"{item.element} {item.sha256}" for item in maker.recipe.pseudopotentials)
+    return combined_digest([whole, scf.provenance.input_sha256, scf.provenance.content_sha256 or "", *files])
+
+
+def _printed_version(maker: QEMaker) -> str:
+    """Version that ph.x prints; empty where it prints none."""
+    version = installed_version(shlex.split(maker.settings().ph_command))
+    return "" if version is None or version.startswith(FILE) else version
 
 
 def _is_over(here: Path, first_q: int, last_q: int | None) -> bool:
@@ -176,13 +202,13 @@ def _past_run(text: str) -> ProgramRun:
 
 
 def _logged_corrections(log: Path) -> tuple[Correction, ...]:
-    """What handlers changed, from custodian's log; none where there is no log."""
+    """What handlers changed, from custodian's log; none where there is no log, and a warning where it was cut."""
     if not log.is_file():
         return ()
     try:
         jobs = json.loads(log.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ParseError(log, error.lineno, "JSON", error.msg, "remove the folder and run again") from None
+    except ValueError:  # a cut may fall inside a character, too
+        return (UNKNOWN_CORRECTIONS,)
     return tuple(
         Correction(
             handler=entry["handler"]["@class"],

@@ -58,9 +58,15 @@ class WannierMaker(QEMaker):
     wannier: WannierRecipe = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse what epw.x cannot do, before anything is computed."""
+        """Refuse what epw.x cannot do or has not been verified with, before anything is computed."""
         if self.recipe.spin_polarized:
             msg = "route wannier: expected a calculation without spin polarisation: set route = 'linear_response'"
+            raise RecipeError(msg)
+        if self.recipe.spin_orbit:
+            msg = (
+                "route wannier: expected a calculation without spin-orbit coupling, found spin_orbit = true: no run "
+                "with spinors has verified it yet: set route = 'linear_response'"
+            )
             raise RecipeError(msg)
 
     @job(output_schema=WannierDocument)
@@ -127,7 +133,12 @@ class WannierMaker(QEMaker):
         """Compute bands and try windows for the functions that some orbitals start; the density matrix last of all."""
         run = bands.run()
         subspace = Subspace(sum(shell.n_functions for shell in shells), n_excluded)
-        windows = candidate_windows(bands.energies_ev()[:, n_excluded:], subspace.n_wannier, search.fermi_ev)
+        windows = candidate_windows(
+            bands.energies_ev()[:, n_excluded:],
+            subspace.n_wannier,
+            search.fermi_ev,
+            least_frozen_ev=search.least_frozen_ev,
+        )
         attempts = [(projections(shells), window) for window in windows[: TRIALS[number - 1]]]
         if number == len(TRIALS):
             attempts += [((), window) for window in windows[:1]]
@@ -137,7 +148,6 @@ class WannierMaker(QEMaker):
                 continue
             search.attempt(starts, window, subspace, bands, run.content_sha256)
             if search.good_enough:
-                bands.fetch_wavefunctions()
                 break
             hopeless = self._is_hopeless(search.trials[-1])
         return run

@@ -19,7 +19,8 @@ class WindowTrial(Record):
     outer_max_ev: float = Field(description="States above this energy in eV take no part.")
     eta_mev: float | None = Field(
         description="Distance in meV of interpolated from computed bands at points off the mesh, root mean square over "
-        "the states up to 1 eV above the Fermi energy; None if the attempt failed."
+        "the states up to 1 eV above the Fermi energy; a state that no function carries counts with its distance below "
+        "that edge. None if the attempt failed."
     )
     near_fermi_mev: float | None = Field(
         description="The same over the states within 1 eV of the Fermi energy; None if the attempt failed."

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from custodian.custodian import ErrorHandler
 
 from hightc.analysis.parsers.run_end import RunEnd, read_run_end
+from hightc.makers.qe.epw_restart import RESTART, discard_matrix_elements
 from hightc.makers.qe.failure import Failure
 from hightc.makers.qe.failures import CRASHED, DISK_FULL, FAILURES, KILLED, OUT_OF_MEMORY
 from hightc.makers.qe.inputs import Namelists, edit_namelists, read_namelists
@@ -118,10 +119,16 @@ class StartAgainHandler(FailureHandler):
     """Base of the handlers that run the program once more."""
 
     def correct(self, directory: str = "./") -> dict[str, Any]:
-        """Continue ph.x at its first unfinished q; start any other program again, whose files may be half-written."""
+        """Continue ph.x at its first unfinished q; start any other program again, whose files may be half-written.
+
+        epw.x would go on by itself with what it finds, which is removed.
+        """
         run = Run(directory, self.stem)
-        if "inputph" in run.namelists():
+        namelists = run.namelists()
+        if "inputph" in namelists:
             actions = list(edit_namelists(run.input, {"inputph": from_first_unfinished_q(run)}))
+        elif "inputepw" in namelists and discard_matrix_elements(run.input.parent):
+            actions = [f"started again without {RESTART}"]
         else:
             actions = ["started again"]
         return {"errors": [self.failure.code], "actions": actions}

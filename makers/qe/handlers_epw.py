@@ -31,6 +31,11 @@ BANDS_OF_A_K_POINT = re.compile(r"ERROR AT K-POINT.*?BANDS: \(eV\)(.*?)Exiting",
 FROZEN_WINDOW = "More states in the frozen window than target WFs"
 OUTER_WINDOW = "Energy window contains fewer states than number of target WFs"
 TOO_FEW_BANDS = "dis_spheres_first_wann is larger than num_bands-num_wann+1"
+MACHINE_OF_WANNIER = re.compile(
+    r"error:? (?:in )?(?:de)?allocating|problem opening|error opening|no space left", re.IGNORECASE
+)
+"""What wannier90 says before it stops for want of memory or of a file, which tells nothing of the functions."""
+
 WINDOW_MARGIN_EV = 0.05
 """How far below the first band too many the frozen window ends: wannier90 counts a band on the edge as inside."""
 
@@ -221,7 +226,7 @@ class WannierStoppedHandler(FailureHandler):
     failure = WANNIER_STOPPED
 
     def matches(self, run: Run) -> bool:
-        """Whether wannier90 stopped the program for a reason that no other handler sees."""
-        if WANNIER_TEXT.search(run.text) is None:
+        """Whether wannier90 stopped the program for a reason that no other handler sees, nor is the machine's."""
+        if WANNIER_TEXT.search(run.text) is None or MACHINE_OF_WANNIER.search(run.text):
             return False
         return not any(reason in run.text for reason in (FROZEN_WINDOW, OUTER_WINDOW, TOO_FEW_BANDS))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 
 from hightc.analysis.documents.base import JobArgument
 from hightc.makers.errors import RecipeError
@@ -81,6 +83,31 @@ def load_wannier_protocol(name: str) -> WannierProtocol:
     return WannierProtocol(**yaml.safe_load(text)[name])
 
 
+def growing_meshes(lattice: Lattice, spacings_per_angstrom: Sequence[float]) -> tuple[Mesh, ...]:
+    """One mesh a spacing, each finer than the one before: a repeated one would pass for converged.
+
+    Parameters
+    ----------
+    lattice
+        Direct lattice in Angstrom.
+    spacings_per_angstrom
+        Largest distances of neighbouring points in 1/Angstrom, with the factor 2 pi, decreasing.
+    """
+    meshes: list[Mesh] = []
+    for spacing in spacings_per_angstrom:
+        mesh = mesh_from_spacing(lattice, spacing)
+        if meshes:
+            n1, n2, n3 = (max(new, old) for new, old in zip(mesh, meshes[-1], strict=True))
+            mesh = (n1, n2, n3)
+        if meshes and mesh == meshes[-1]:
+            # large cells: one more point along the axes that are sampled most coarsely
+            steps = np.array(lattice.reciprocal_lattice.abc) / mesh
+            n1, n2, n3 = (n + int(step > 0.9 * steps.max()) for n, step in zip(mesh, steps, strict=True))
+            mesh = (n1, n2, n3)
+        meshes.append(mesh)
+    return tuple(meshes)
+
+
 def make_wannier_recipe(structure: Structure, recipe: Recipe, overrides: dict[str, Any]) -> WannierRecipe:
     """Resolve the Wannier part of a protocol for one structure.
 
@@ -107,7 +134,7 @@ def make_wannier_recipe(structure: Structure, recipe: Recipe, overrides: dict[st
     values = {
         **rules.model_dump(include=set(WannierRecipe.model_fields)),
         "k_mesh": tuple(n * -(-k // n) for k, n in zip(wanted, recipe.q_mesh, strict=True)),
-        "fine_q_meshes": tuple(mesh_from_spacing(structure.lattice, spacing) for spacing in rules.fine_q_spacings),
+        "fine_q_meshes": growing_meshes(structure.lattice, rules.fine_q_spacings),
         **overrides,
     }
     try:
@@ -119,6 +146,13 @@ def make_wannier_recipe(structure: Structure, recipe: Recipe, overrides: dict[st
     for name, mesh in (("k_mesh", made.k_mesh), *(("fine_q_meshes", mesh) for mesh in made.fine_q_meshes)):
         if min(mesh) < 1:
             msg = f"wannier.{name}: expected three positive integers, found {list(mesh)}"
+            raise RecipeError(msg)
+    for coarser, finer in pairwise(made.fine_q_meshes):
+        if finer == coarser or np.any(np.less(finer, coarser)):
+            msg = (
+                f"wannier.fine_q_meshes: expected each mesh to be finer than the one before, found {list(finer)} after "
+                f"{list(coarser)}: the changes between them say whether lambda has converged"
+            )
             raise RecipeError(msg)
     if np.any(np.mod(made.k_mesh, recipe.q_mesh)):
         msg = (

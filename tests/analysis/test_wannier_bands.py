@@ -75,9 +75,24 @@ def test_states_far_above_the_fermi_energy_do_not_count():
     assert band_distance(bands(), wrong, FERMI_EV, edge_ev=4.0).eta_mev > 100
 
 
-def test_bands_beyond_the_functions_are_left_out():
-    assert band_distance(bands(), bands()[:, :3], FERMI_EV).eta_mev == 0.0
+def test_functions_beyond_the_computed_bands_are_left_out():
     assert band_distance(bands()[:, :3], bands(), FERMI_EV).eta_mev == 0.0
+
+
+def test_state_near_the_fermi_energy_that_no_function_carries_counts_with_its_distance_below_the_edge():
+    # one band at -3 eV, carried; one at 0.5 eV above E_F, not
+    computed = np.tile([-3.0, 0.5], (4, 1))
+    result = band_distance(computed, computed[:, :1], FERMI_EV)
+    assert (result.largest_mev, result.near_fermi_mev, result.n_states) == (500.0, 500.0, 8)
+    # of two bands one is 500 meV off; weights 1 and 1 - exp(-5)
+    assert result.eta_mev == pytest.approx(500 / np.sqrt(2), rel=np.exp(-5))
+
+
+def test_states_above_the_edge_that_no_function_carries_do_not_count():
+    computed = np.tile([-3.0, 0.5, 1.01], (4, 1))
+    wrong = computed[:, :2] + 0.012
+    both = [band_distance(bands, wrong, FERMI_EV) for bands in (computed, computed[:, :2])]
+    assert both[0] == both[1]
 
 
 def test_no_state_near_the_fermi_energy_is_not_a_distance_of_zero():

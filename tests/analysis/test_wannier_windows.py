@@ -102,6 +102,20 @@ def test_no_window_is_possible_where_too_few_functions_reach_the_fermi_energy():
     assert candidate_windows(impossible, 4, FERMI_EV) == ()
 
 
+@pytest.mark.parametrize("least_frozen_ev", [LEAST_FROZEN_EV, 0.8, 3.0])
+def test_every_window_freezes_the_height_asked_for(least_frozen_ev):
+    def fifth_band(height_ev):
+        return flat(-4.0, -2.0, -1.0, 1.0, least_frozen_ev + FROZEN_MARGIN_EV + height_ev + 0.25, 9.0)
+
+    windows = candidate_windows(fifth_band(0.01), 4, FERMI_EV, least_frozen_ev=least_frozen_ev)
+    assert windows
+    # windows are rounded to 1e-4 eV
+    assert all(window.frozen_max_ev >= FERMI_EV + least_frozen_ev - 1e-4 for window in windows)
+    far = candidate_windows(fifth_band(9.0), 4, FERMI_EV, least_frozen_ev=least_frozen_ev)
+    assert all(window.frozen_max_ev >= FERMI_EV + least_frozen_ev - 1e-4 for window in far)
+    assert candidate_windows(fifth_band(-0.01), 4, FERMI_EV, least_frozen_ev=least_frozen_ev) == ()
+
+
 def test_as_many_bands_as_functions_are_frozen_as_they_are():
     (window,) = candidate_windows(flat(-2.0, 1.0), 2, FERMI_EV)
     assert 1.25 < window.frozen_max_ev < window.outer_max_ev

@@ -191,6 +191,8 @@ def main(words: Sequence[str]) -> None:
             print(f"{name}: {result}", flush=True)
         else:
             found.append(result)
+            hours = sum(result.cpu_seconds.values()) / 3600
+            print(f"{name}: lambda {result.coupling:.4f}, {hours:.4f} core-hours", flush=True)
     if not found:
         return
     reference = reference_coupling(options.reference, found)

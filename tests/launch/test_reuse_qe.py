@@ -30,7 +30,7 @@ tr2_ph = {threshold}
 [materials.{label}]
 prototype = "fcc Al 3.9688"
 """
-STEPS = ["01-relax", "02-scf-dense", "03-scf", "04-ph-electron-phonon", "05-q2r", "06-matdyn"]
+STEPS = ["01-relax", "02-scf-dense", "03-scf", "04-ph-electron-phonon", "05-q2r", "06-matdyn", "07-matdyn-bands"]
 
 
 def campaign(machine: Machine, name: str, label: str = "Al", threshold: str = "1e-12") -> str:
@@ -85,7 +85,7 @@ def test_other_campaign_and_label_take_everything_over(first: tuple[Machine, str
     again = machine.run("run", campaign(machine, "second", "mine"))
     assert again.returncode == 0, again.stdout + again.stderr
     assert started(machine, "second") == []
-    assert f"mine: 6 of 6 calculations reused from {machine.work}/first/Al-" in again.stdout
+    assert f"mine: 7 of 7 calculations reused from {machine.work}/first/Al-" in again.stdout
     (one,), (two,) = outputs(machine, "first", "tc"), outputs(machine, "second", "tc")
     assert one["critical_temperatures"] == two["critical_temperatures"]
     for kind in ("structure", "scf", "coupling", "force_constants", "phonon"):
@@ -98,7 +98,7 @@ def test_changed_number_computes_only_what_depends_on_it(first: tuple[Machine, s
     again = machine.run("run", campaign(machine, "third", threshold="1e-11"))
     assert again.returncode == 0, again.stdout + again.stderr
     assert started(machine, "third") == STEPS[3:]
-    assert "Al: 3 of 6 calculations reused from" in again.stdout
+    assert "Al: 3 of 7 calculations reused from" in again.stdout
 
 
 def test_step_whose_document_was_not_stored_is_not_run_again(first: tuple[Machine, str]) -> None:
@@ -122,4 +122,4 @@ def test_dropped_files_are_computed_again_and_results_are_not(first: tuple[Machi
     again = machine.run("run", campaign(machine, "fourth"))
     assert again.returncode == 0, again.stdout + again.stderr
     assert started(machine, "fourth") == ["02-scf-dense", "03-scf"]
-    assert "Al: 4 of 6 calculations reused from" in again.stdout
+    assert "Al: 5 of 7 calculations reused from" in again.stdout

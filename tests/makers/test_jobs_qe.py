@@ -26,7 +26,7 @@ from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
 
 pytestmark = pytest.mark.qe
 
-ORDER = ["structure", "scf", "scf", "coupling", "force_constants", "phonon", "alpha2f", "tc"]
+ORDER = ["structure", "scf", "scf", "coupling", "force_constants", "phonon", "phonon_bands", "alpha2f", "tc"]
 
 
 def memory_store():
@@ -158,7 +158,9 @@ def test_tc_is_there_for_every_method_and_mu_star(chain):
     assert tc.lambda_ == chain[0]["alpha2f"].chosen.lambda_
 
 
-@pytest.mark.parametrize("kind", ["structure", "coarse", "coupling", "force_constants", "phonon", "alpha2f", "tc"])
+@pytest.mark.parametrize(
+    "kind", ["structure", "coarse", "coupling", "force_constants", "phonon", "phonon_bands", "alpha2f", "tc"]
+)
 def test_document_of_a_real_run_survives_its_json(chain, kind):
     document = chain[0][kind]
     clean = jsanitize(document, strict=True)

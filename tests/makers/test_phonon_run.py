@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from fakes.bcc_aluminium import bcc_aluminium
 from fakes.flow_runner import FlowRunner
-from pymatgen.core import Lattice, Structure
 
-from hightc.analysis.documents import Provenance, Pseudopotential, ScfDocument
+from hightc.makers.base import correction_warnings
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.phonon import CouplingMaker
-from hightc.makers.qe.recipe import make_recipe
+from hightc.makers.phonon_groups import QGroupMaker
 
 QE = Path(__file__).parents[1] / "data" / "qe"
 FAKE = """\
@@ -40,44 +41,7 @@ ERROR = """\
 @pytest.fixture
 def couple(tmp_path, monkeypatch):
     """Run ph.x of bcc Al with a fake that is killed once and then fails, with some q points finished."""
-    structure = Structure.from_spacegroup("Im-3m", Lattice.cubic(3.17), ["Al"], [[0, 0, 0]]).get_primitive_structure()
-    pseudopotentials = (Pseudopotential(element="Al", filename="Al.upf", sha256="0" * 64),)
-    recipe = make_recipe(
-        structure,
-        protocol="draft",
-        family="none",
-        pseudopotentials=pseudopotentials,
-        suggested_ecutwfc_ry=16.0,
-        norm_conserving=True,
-        overrides={"q_mesh": (2, 2, 2), "k_mesh": (4, 4, 4)},
-    )
-    before = tmp_path / "scf"
-    (before / "out" / "hightc.save").mkdir(parents=True)
-    for name in ("hightc.save/charge-density.dat", "hightc.xml", "hightc.a2Fsave"):
-        (before / "out" / name).write_text("fake\n")
-    provenance = Provenance(
-        input_sha256="0" * 64,
-        codes={},
-        pseudopotentials=pseudopotentials,
-        corrections=(),
-        directory=str(before),
-        wall_seconds=1.0,
-    )
-    scf = ScfDocument(
-        campaign="test",
-        material="Al",
-        formula="Al",
-        elements=("Al",),
-        structure=structure,
-        purpose="coarse",
-        energy_ev=-56.0,
-        fermi_ev=8.0,
-        band_gap_ev=0.0,
-        total_magnetization_bohr_magneton=None,
-        k_mesh=(4, 4, 4),
-        protocol="draft",
-        provenance=provenance,
-    )
+    recipe, scf = bcc_aluminium(tmp_path)
 
     def run(points):
         (tmp_path / "error.out").write_text(ERROR)
@@ -109,3 +73,73 @@ def test_failure_after_an_unstable_q_point_leaves_the_verdict_with_the_correctio
     assert correction.actions
     assert len(document.acoustic_gamma_mev) == 3
     assert sum(abs(value) for value in document.acoustic_gamma_corrected_mev) == pytest.approx(0, abs=1e-5)
+
+
+FINISHED = QE / "al_linear_response"
+WHOLE = """\
+#!/bin/sh
+echo '     Program PHONON v.{version} starts'
+case "$*" in */dev/null*) exit 1 ;; esac  # only asked for its version
+echo run >> {folder}/runs
+mkdir -p elph_dir
+for n in 0 1; do cp {case}/al.dyn$n dyn$n; done
+cp {case}/elph_dir/elph.inp_lambda.1 elph_dir/
+for width in 51 52 53 54 55 56 57 58 59 60; do echo coupling > elph_dir/a2Fq2r.$width.1; done
+echo '   JOB DONE.'
+"""
+
+
+@pytest.fixture
+def gamma(tmp_path, monkeypatch):
+    """Run ph.x at Gamma with a fake that says its version, and count how often it has run."""
+    recipe, scf = bcc_aluminium(tmp_path)
+    monkeypatch.setenv("HIGHTC_REUSE", "false")  # only what lies in the folder
+
+    def run(version="6.7MaX", content=None, sha256="0" * 64):
+        program = tmp_path / "whole_ph.x"
+        program.write_text(WHOLE.format(version=version, folder=tmp_path, case=FINISHED))
+        program.chmod(0o755)
+        monkeypatch.setenv("HIGHTC_PH_COMMAND", str(program))
+        files = tuple(item.model_copy(update={"sha256": sha256}) for item in recipe.pseudopotentials)
+        provenance = scf.provenance.model_copy(update={"content_sha256": content})
+        maker = QGroupMaker(recipe=recipe.model_copy(update={"pseudopotentials": files}))
+        job = maker.make(scf.model_copy(update={"provenance": provenance}), 1, 1, str(tmp_path))
+        group = job.run(FlowRunner(tmp_path / "flow").store).output
+        return len((tmp_path / "runs").read_text().split()), group
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"content": "1" * 64}, {"content": "2" * 64}),
+        ({"sha256": "1" * 64}, {"sha256": "2" * 64}),
+        ({"version": "6.7MaX"}, {"version": "7.2"}),
+    ],
+    ids=["scf", "pseudopotentials", "version"],
+)
+def test_finished_q_points_of_other_content_are_not_taken_over(gamma, before, after):
+    assert gamma(**before)[0] == 1
+    assert gamma(**before)[0] == 1
+    assert gamma(**after)[0] == 2
+
+
+def test_finished_q_points_stay_where_a_version_is_not_known(gamma):
+    assert gamma()[0] == 1
+    assert gamma(version="")[0] == 1
+    assert gamma()[0] == 1
+
+
+@pytest.mark.parametrize(("kept", "handlers"), [(None, ["KilledHandler"]), (0.6, ["custodian"]), (0.0, ["custodian"])])
+def test_log_of_corrections_that_a_kill_cut_is_a_warning_and_stops_nothing(gamma, kept, handlers):
+    gamma()
+    log = Path("custodian.json")
+    entry = {"handler": {"@class": "KilledHandler"}, "errors": ["killed"], "actions": ["started again"]}
+    text = json.dumps([{"corrections": [entry]}])
+    log.write_text(text if kept is None else text[: int(kept * len(text))])
+    runs, group = gamma()
+    assert runs == 1
+    assert [correction.handler for correction in group.provenance.corrections] == handlers
+    (note,) = correction_warnings([group.provenance])
+    assert ("custodian.json was cut by a kill" in note) == (kept is not None)

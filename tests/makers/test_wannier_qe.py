@@ -235,6 +235,36 @@ def test_step_on_fine_meshes_that_was_killed_starts_anew(chain, runner):
     assert (folder / "out" / "hightc.ephmat").is_dir()
 
 
+def test_program_that_was_killed_on_fine_meshes_starts_again_without_what_it_would_append_to(
+    chain, runner, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HIGHTC_REUSE", "false")
+    first = chain.wannier.model_copy(update={"fine_q_meshes": ((3, 3, 3),)})
+    maker = FineMeshMaker(recipe=chain.recipe, wannier=first)
+    runner.run_job(maker.make(chain.structure, chain.functions, chain.vertex))
+    before = newest(runner, "alpha2f")
+    program = tmp_path / "killed_epw.x"
+    # the first time it leaves half its output, and more matrix elements than restart.fmt (next q point: 5) tells of
+    program.write_text(f"""#!/bin/sh
+epw.x "$@" > full.out || exit 1
+echo run >> {tmp_path}/runs
+if [ $(wc -l < {tmp_path}/runs) = 1 ]; then sed -i '1s/.*/5/' restart.fmt; head -c 3000 full.out; exit 9; fi
+cat full.out
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("HIGHTC_EPW_COMMAND", str(program))
+    runner.run_job(maker.make(chain.structure, chain.functions, chain.vertex))
+    again = newest(runner, "alpha2f")
+    (correction,) = again.provenance.corrections
+    assert correction.actions == ("started again without restart.fmt",)
+    sizes = [
+        sum(file.stat().st_size for file in Path(document.provenance.directory).glob("out/hightc.ephmat/ephmat*"))
+        for document in (before, again)
+    ]
+    assert sizes[0] == sizes[1] > 0
+    assert again.convergence.meshes[0].lambda_ == pytest.approx(before.convergence.meshes[0].lambda_)
+
+
 def test_coarse_step_refuses_wannier_functions_whose_wavefunctions_are_gone(chain, tmp_path):
     folder, cleaned = copied(chain, tmp_path, chain.functions)
     drop_scratch(folder, "results")
@@ -266,17 +296,40 @@ def test_wannier_step_that_was_killed_repeats_only_the_program_that_was_running(
     assert again.best.eta_mev == pytest.approx(chain.functions.best.eta_mev, rel=1e-3)
 
 
-def test_wavefunctions_that_were_dropped_are_computed_again_and_nothing_else(chain, runner):
+@pytest.mark.parametrize("known", [True, False], ids=["rotations_found", "rotations_not_found"])
+def test_wavefunctions_that_were_dropped_are_computed_again_with_their_rotations(chain, runner, known):
     runner.run_job(make_functions(chain, runner))
     folder = runner.folders["wannier"]
-    before = written(folder)
+    document = newest(runner, "wannier")
+    before, gauge = written(folder), (folder / "nscf-1.gauge").read_text()
     drop_scratch(folder, "results")
     assert not list(folder.glob("out/hightc.save/wfc*"))
+    if not known:
+        (folder / "wannier-1.finished.json").unlink()
     with chdir(folder):
-        make_functions(chain, runner).run(runner.store)
+        again = make_functions(chain, runner).run(runner.store).output
     after = written(folder)
-    assert {name for name in before if before[name] != after[name]} == {"nscf-1.out"}
+    # phases of the new wavefunctions are not those that the old rotations were made for
+    assert {name for name in before if before[name] != after[name]} == {"nscf-1.out", "wannier-1.out"}
+    assert (folder / "nscf-1.gauge").read_text() != gauge
+    assert (folder / "hightc.ukk").read_bytes() == (folder / "hightc.ukk.1").read_bytes()
     assert len(list(folder.glob("out/hightc.save/wfc*"))) == 64
+    assert len(again.trials) == 1
+    # so that a coupling made from the old wavefunctions is not taken over
+    assert again.provenance.content_sha256 != document.provenance.content_sha256
+
+
+def test_rotations_are_taken_over_together_with_the_wavefunctions_they_were_made_of(chain, runner, tmp_path):
+    runner.run_job(make_functions(chain, runner))
+    other = FlowRunner(tmp_path / "other")
+    other.run_job(make_functions(chain, other))
+    first, second = runner.folders["wannier"], other.folders["wannier"]
+    assert first != second
+    names = ["nscf-1.gauge", "hightc.ukk", *(str(path.relative_to(first)) for path in first.glob("out/*.save/wfc*"))]
+    assert len(names) == 2 + 64
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+    one, two = (newest(each, "wannier").provenance for each in (runner, other))
+    assert one.content_sha256 == two.content_sha256
 
 
 def test_functions_that_do_not_carry_the_bands_stop_the_route_after_every_kind_was_tried(chain, runner):
@@ -311,6 +364,27 @@ def test_window_that_a_handler_moved_is_the_one_that_is_recorded(chain, tmp_path
     assert trial.reason is None
     assert trial.frozen_max_ev < asked.frozen_max_ev
     assert search.runs[0].corrections[0].handler == "FrozenWindowHandler"
+
+
+def test_functions_whose_frozen_window_was_moved_too_low_for_the_smearing_are_not_used(chain, tmp_path):
+    folder, _ = copied(chain, tmp_path, chain.functions)
+    best = chain.functions.best
+    smeared = chain.wannier.model_copy(update={"electron_smearing_ev": best.frozen_max_ev - chain.dense.fermi_ev})
+    maker = WannierMaker(recipe=chain.recipe, wannier=smeared)
+    bands = ListedBands(maker, chain.scf, (4, 4, 4), 6, "nscf-1")
+    with chdir(folder):
+        energies = ListedBands(maker, chain.scf, check_points(8), 14, "check").energies_ev()
+        search = WannierSearch(maker, chain.recipe, smeared, chain.dense.fermi_ev, check_points(8), energies)
+        search.attempt(("Al:s;p",), Window(best.frozen_max_ev, best.outer_max_ev), Subspace(4, 0), bands, None)
+    (trial,) = search.trials
+    assert trial.reason.startswith("expected bands frozen up to")
+    assert (trial.eta_mev, search.best) == (None, None)
+
+
+def test_spin_orbit_coupling_is_refused_before_anything_runs(chain):
+    coupled = chain.recipe.model_copy(update={"spin_orbit": True})
+    with pytest.raises(RecipeError, match=r"without spin-orbit coupling, found spin_orbit = true: .*linear_response"):
+        WannierMaker(recipe=coupled, wannier=chain.wannier)
 
 
 def test_spin_polarised_calculation_is_refused_before_anything_runs(chain):

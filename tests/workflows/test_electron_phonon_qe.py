@@ -47,12 +47,12 @@ def test_jobs_side_by_side_have_names_and_folders_of_their_own(aluminium, recipe
     material = tiny_campaign(root, settings).materials[0]
     flow = ElectronPhononFlowMaker(recipe=recipe, q_jobs=2).make(aluminium, tag("Al"))
     database.launchpad.add_wf(schedule(flow, material, root))
-    assert run_worker() == 11
+    assert run_worker() == 12
     found = database.launchpad.fireworks.find({}, {"name": 1, "state": 1, "spec._launch_dir": 1, "spec._priority": 1})
     fireworks = {firework["name"]: firework for firework in found}
     assert {firework["state"] for firework in fireworks.values()} == {"COMPLETED"}
     folders = {name: Path(firework["spec"]["_launch_dir"]) for name, firework in fireworks.items()}
-    assert len(set(folders.values())) == 11
+    assert len(set(folders.values())) == 12
     coupling = folders["Al ph.x electron-phonon"]
     assert folders["Al ph.x q 2-2 of 3"] == coupling / "q-002-002"
     assert folders["Al ph.x q 3-3 of 3"] == coupling / "q-003-003"

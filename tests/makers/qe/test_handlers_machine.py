@@ -5,7 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from hightc.makers.qe import handlers_base
+from hightc.makers.qe.epw_inputs import MATRIX_ELEMENTS
+from hightc.makers.qe.epw_restart import RESTART
 from hightc.makers.qe.handlers import (
+    CrashedHandler,
     DiskFullHandler,
     KilledHandler,
     OutOfMemoryHandler,
@@ -70,6 +73,26 @@ def test_pw_continues_after_a_clean_stop_and_starts_again_after_a_kill(recorded)
     assert (folder / "scf.in").read_text() == before
     WalltimeHandler("scf").correct(str(folder))
     assert read_namelists(folder / "scf.in")["control"]["restart_mode"] == "restart"
+
+
+@pytest.mark.parametrize("make", [KilledHandler, CrashedHandler, OutOfMemoryHandler])
+@pytest.mark.parametrize(("linked", "left"), [(False, []), (True, ["ephmat1"])])
+def test_epw_starts_again_without_what_it_would_append_to(recorded, tmp_path, make, linked, left):
+    folder = recorded("epw/pb_gaps", "epw")
+    elements = tmp_path / "fine" if linked else folder / MATRIX_ELEMENTS
+    elements.mkdir(parents=True)
+    (elements / "ephmat1").write_text("cut")
+    if linked:
+        (folder / MATRIX_ELEMENTS).parent.mkdir()
+        (folder / MATRIX_ELEMENTS).symlink_to(elements)
+    (folder / RESTART).write_text("17")
+    handler = make("epw")
+    handler.job = Job()
+    assert handler.correct(str(folder))["actions"][-1] == "started again without restart.fmt"
+    assert [path.name for path in elements.glob("*")] == left
+    assert not (folder / RESTART).exists()
+    handler.job = Job()
+    assert handler.correct(str(folder))["actions"][-1] == "started again"
 
 
 @pytest.mark.parametrize("handler", [PseudopotentialHandler, DiskFullHandler])

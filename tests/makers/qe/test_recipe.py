@@ -70,8 +70,8 @@ def test_density_cutoff_follows_the_kind_of_pseudopotential(norm_conserving, rat
 
 def test_meshes_that_hang_on_an_overridden_mesh_follow_it():
     recipe = lead_recipe(k_mesh=(6, 6, 6), q_mesh=(3, 3, 3))
-    assert recipe.k_mesh_dense == (24, 24, 24)
-    assert recipe.interpolation_mesh == (30, 30, 30)
+    assert recipe.k_mesh_dense == (12, 12, 12)
+    assert recipe.interpolation_mesh == (15, 15, 15)
 
 
 def test_threshold_of_self_consistency_grows_with_the_cell():

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from pymatgen.core import Lattice
 
 from hightc.makers.errors import RecipeError
-from hightc.makers.qe.wannier_recipe import load_wannier_protocol, make_wannier_recipe
+from hightc.makers.qe.wannier_recipe import growing_meshes, load_wannier_protocol, make_wannier_recipe
 
 
 @pytest.fixture(params=["draft", "screen", "precise"])
@@ -57,3 +60,14 @@ def test_wrong_number_is_told_in_one_line(aluminium, recipe, overrides, message)
 def test_unknown_protocol_has_no_numbers():
     with pytest.raises(KeyError, match="sloppy"):
         load_wannier_protocol("sloppy")
+
+
+@pytest.mark.parametrize("length", [3.0, 4.9, 8.0, 10.0, 15.0])
+@pytest.mark.parametrize("protocol", ["draft", "screen", "precise"])
+def test_each_fine_mesh_is_finer_than_the_one_before_in_cells_of_any_size(length, protocol):
+    spacings = load_wannier_protocol(protocol).fine_q_spacings
+    meshes = growing_meshes(Lattice.orthorhombic(length, length, 2 * length), spacings)
+    assert len(meshes) == len(spacings)
+    for coarser, finer in pairwise(meshes):
+        assert finer != coarser
+        assert all(new >= old for new, old in zip(finer, coarser, strict=True))
