@@ -92,7 +92,8 @@ def _header(result: MaterialResult) -> Text:
     text.append(f"  {result.outcome.value}", style=OUTCOME_STYLES[result.outcome])
     for document in result.documents.get("structure", ())[-1:]:
         if isinstance(document, StructureDocument):
-            facts = f"{document.formula}, {document.space_group}, {document.pressure_gpa:.2f} GPa, {document.protocol}"
+            pressure_gpa = round(document.pressure_gpa, 2) + 0.0  # no -0.00
+            facts = f"{document.formula}, {document.space_group}, {pressure_gpa:.2f} GPa, {document.protocol}"
             text.append(f"  {facts}", style="dim")
     return text
 
@@ -175,7 +176,7 @@ def _legend(results: Sequence[MaterialResult], kinds: set[TcKind]) -> list[Rende
     noun = "material" if len(results) == 1 else "materials"
     lines = [f"{len(results)} {noun}: " + ", ".join(f"{count} {name}" for count, name in counts if count)]
     if any(document.route == "wannier" for document in documents):
-        lines.append("Wannier: one narrow smearing on fine meshes; their last changes stand in place of a range.")
+        lines.append("Wannier: one smearing on the finest meshes; the last changes stand in place of a range.")
     if documents:
         reference = ", ".join(sorted({document.mu_star_reference for document in documents}))
         lines.append("Tc at the chosen smearing (range over the smearing plateau); 'no interval': without a plateau.")

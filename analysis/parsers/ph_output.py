@@ -94,7 +94,7 @@ def read_ph_output(path: str | Path) -> PhononRun:
     ParseError
         If the file is missing, no output of ph.x, cut before "JOB DONE", or the run stopped itself with an error.
     """
-    file = PrintedText(path, "the run was cut; continue it with recover = .true., or read it with read_ph_out")
+    file = PrintedText(path, "the run was cut; go on at its first unfinished q point, or read it with read_ph_out")
     file.require_banner("PHONON")
     file.require_job_done()
     return read_ph_out(path)

@@ -349,8 +349,8 @@ def test_second_run_of_a_campaign_is_refused_wherever_its_folder_is(tmp_path: Pa
 def busy(tmp_path: Path) -> Iterator[tuple[Machine, subprocess.Popen[str]]]:
     """A run whose pw.x never ends."""
     machine = Machine(tmp_path)
-    # without an input it is only asked for its version
-    (tmp_path / "pw.x").write_text("#!/bin/sh\n[ $# -gt 0 ] || exit 0\necho begun\nsleep 600\n")
+    # with an empty input it is only asked for its version
+    (tmp_path / "pw.x").write_text('#!/bin/sh\n[ "$2" != /dev/null ] || exit 0\necho begun\nsleep 600\n')
     (tmp_path / "pw.x").chmod(0o755)
     (tmp_path / "settings.toml").write_text(f'pw_command = "{tmp_path}/pw.x"\ncores = 1\n')
     folder = tmp_path / ".config" / "hightc"
