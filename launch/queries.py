@@ -68,6 +68,10 @@ class Filters(TypedDict, total=False):
     history: bool
 
 
+SUBJECT = ("campaign", "material", "purpose", "route")
+"""What a document is about; a newer one of the same kind and subject replaces it."""
+
+
 @dataclass(frozen=True)
 class _Entry:
     """Where a document is, and what decides whether it is the newest."""
@@ -78,12 +82,13 @@ class _Entry:
     campaign: str
     material: str
     purpose: str
+    route: str
     completed_at: str
 
     @property
-    def subject(self) -> tuple[str, str, str]:
-        """What a newer document replaces: the two self-consistent steps of a material are different subjects."""
-        return self.campaign, self.material, self.purpose
+    def subject(self) -> tuple[str, str, str, str]:
+        """What a newer document replaces: self-consistent steps of two meshes, and two routes, are different subjects."""
+        return self.campaign, self.material, self.purpose, self.route
 
     @property
     def age(self) -> tuple[str, str]:
@@ -269,7 +274,7 @@ def _rivals(database: Database, kind: str, entries: Sequence[_Entry]) -> Iterato
 
 def _newest(entries: Sequence[_Entry], rivals: Iterable[_Entry]) -> list[_Entry]:
     """Keep what no newer document replaces."""
-    newest: dict[tuple[str, str, str], _Entry] = {}
+    newest: dict[tuple[str, str, str, str], _Entry] = {}
     for rival in rivals:
         known = newest.get(rival.subject)
         if known is None or rival.age > known.age:
@@ -279,7 +284,7 @@ def _newest(entries: Sequence[_Entry], rivals: Iterable[_Entry]) -> list[_Entry]
 
 
 def _entries(database: Database, conditions: Mapping[str, Any]) -> Iterator[_Entry]:
-    shown = ("uuid", "index", "completed_at", "output.campaign", "output.material", "output.purpose")
+    shown = ("uuid", "index", "completed_at", *(f"output.{name}" for name in SUBJECT))
     for found in database.collections[OUTPUTS].find(conditions, dict.fromkeys(shown, 1)):
         output = found["output"]
         yield _Entry(
@@ -289,6 +294,7 @@ def _entries(database: Database, conditions: Mapping[str, Any]) -> Iterator[_Ent
             campaign=output["campaign"],
             material=output["material"],
             purpose=output.get("purpose", ""),
+            route=output.get("route") or "linear_response",
             completed_at=found.get("completed_at") or "",
         )
 
