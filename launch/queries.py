@@ -87,7 +87,7 @@ class _Entry:
 
     @property
     def subject(self) -> tuple[str, str, str, str]:
-        """What a newer document replaces: self-consistent steps of two meshes, and two routes, are different subjects."""
+        """What a newer document replaces: steps on two meshes, and two routes, are different subjects."""
         return self.campaign, self.material, self.purpose, self.route
 
     @property
