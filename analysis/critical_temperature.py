@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from hightc.analysis.documents import Alpha2FDocument, CriticalTemperature, TcDocument
+from hightc.analysis.documents.base import IDENTITY
 from hightc.analysis.documents.tc import Method, TcSensitivity
 from hightc.analysis.spectral_function import document_spectrum, finite_or_none
 from hightc.eliashberg import Alpha2F, TcSolution, critical_temperature
@@ -65,7 +66,7 @@ def tc_document(document: Alpha2FDocument, *, mu_star: Sequence[float], referenc
     lambdas = [spectrum.lam for spectrum in (chosen, *plateau)]
     frequency = chosen.omega_2_mev if reference == "omega_2" else chosen.omega_max_mev
     return TcDocument(
-        **document.model_dump(include={"campaign", "material", "formula", "elements"}),
+        **document.model_dump(include=IDENTITY),
         warnings=(*document.warnings, *_warnings(chosen, mu_star)),
         lambda_=chosen.lam,
         omega_log_mev=finite_or_none(chosen.omega_log_mev),

@@ -16,7 +16,7 @@ from hightc.analysis.documents import (
     SmearingMoments,
     StructureDocument,
 )
-from hightc.analysis.documents.base import Provenance
+from hightc.analysis.documents.base import IDENTITY, Provenance
 from hightc.analysis.parsers.matdyn import CouplingTable, SpectrumFile
 from hightc.analysis.rescaling import RescaledCoupling, rescale_by_dos
 from hightc.eliashberg import Alpha2F, NegativeSpectrumWarning
@@ -119,7 +119,7 @@ def alpha2f_document(
     chosen = plateau.chosen if plateau.chosen is not None else len(spectra) - 1
     rescaled = _rescaled(moments, coupling, dos_tetrahedra_per_ev_spin_cell)
     return Alpha2FDocument(
-        **structure.model_dump(include={"campaign", "material", "formula", "elements"}),
+        **structure.model_dump(include=IDENTITY),
         structure=structure.structure,
         pressure_gpa=structure.pressure_gpa,
         protocol=structure.protocol,

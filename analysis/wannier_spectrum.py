@@ -13,7 +13,7 @@ from hightc.analysis.documents import (
     StructureDocument,
     WannierDocument,
 )
-from hightc.analysis.documents.base import Provenance
+from hightc.analysis.documents.base import IDENTITY, Provenance
 from hightc.analysis.parsers.alpha2f import Alpha2FFile
 from hightc.analysis.spectral_function import LAMBDA_AGREEMENT, clipped_spectrum, finite_or_none
 
@@ -83,7 +83,7 @@ def wannier_alpha2f_document(
     )
     best = wannier.best
     return Alpha2FDocument(
-        **structure.model_dump(include={"campaign", "material", "formula", "elements"}),
+        **structure.model_dump(include=IDENTITY),
         structure=structure.structure,
         pressure_gpa=structure.pressure_gpa,
         protocol=structure.protocol,

@@ -83,7 +83,7 @@ class QEMaker(Maker):
         """
         settings, here = self.settings(), Path.cwd()
         finished = FinishedRuns(settings.data_directory / "calculations")
-        version = _installed(calculation.program, settings) if settings.reuse else None
+        version = installed_program(calculation.program, settings) if settings.reuse else None
         key = content_key(calculation, self.recipe.pseudopotentials, version)
         taken = finished.take(key, calculation, here) if key else None
         if taken is not None and _is_readable(check):
@@ -128,7 +128,16 @@ def _is_readable(check: Callable[[], object] | None) -> bool:
     return True
 
 
-def _installed(program: str, settings: ComputeSettings) -> str | None:
+def installed_program(program: str, settings: ComputeSettings) -> str | None:
+    """Version of a program on this machine; None if it is not known.
+
+    Parameters
+    ----------
+    program
+        Name of the program, for example pw.
+    settings
+        Settings of this machine.
+    """
     return installed_version(shlex.split(str(getattr(settings, f"{program}_command"))))
 
 

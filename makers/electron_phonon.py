@@ -20,13 +20,11 @@ from hightc.analysis.spectral_function import alpha2f_document
 from hightc.makers.base import QEMaker
 from hightc.makers.dense_dos import tetrahedron_dos_of
 from hightc.makers.phonon import CouplingMaker
-from hightc.makers.phonon_document import IDENTITY
 from hightc.makers.phonon_interpolation import ForceConstantsMaker, InterpolationMaker
 from hightc.makers.provenance import joined_provenance
 from hightc.makers.qe.phonon_inputs import N_SIGMA
 
 __all__ = [
-    "IDENTITY",
     "Alpha2FMaker",
     "CouplingMaker",
     "ForceConstantsMaker",

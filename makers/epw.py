@@ -18,8 +18,9 @@ from hightc.analysis.documents import (
     VertexDocument,
     WannierDocument,
 )
+from hightc.analysis.documents.base import IDENTITY
 from hightc.analysis.fine_meshes import compared, mesh_convergence
-from hightc.analysis.parsers.alpha2f import read_alpha2f
+from hightc.analysis.parsers.alpha2f import Alpha2FFile, read_alpha2f
 from hightc.analysis.parsers.epw_output import read_epw_output
 from hightc.analysis.spectral_function import clipped_spectrum, finite_or_none
 from hightc.analysis.wannier_spectrum import wannier_alpha2f_document
@@ -54,7 +55,6 @@ from hightc.makers.qe.wannier_recipe import WannierRecipe
 from hightc.makers.staging import stage
 
 SAVE = f"{OUTDIR}/{PREFIX}.save"
-IDENTITY = {"campaign", "material", "formula", "elements"}
 
 
 @dataclass
@@ -156,7 +156,7 @@ class FineMeshMaker(QEMaker):
         step = len(before)
         run = self._run(wannier, vertex, step)
         spectrum = read_alpha2f(SPECTRUM, n_points=N_FREQUENCIES)
-        mesh = compared(self._mesh(vertex, run, step), before[-1] if before else None)
+        mesh = compared(self._mesh(vertex, run, step, spectrum), before[-1] if before else None)
         convergence = mesh_convergence(
             [*before, mesh],
             lambda_tolerance=self.wannier.lambda_tolerance,
@@ -207,10 +207,9 @@ class FineMeshMaker(QEMaker):
         upstream = (vertex.provenance.content_sha256,)
         return self.run(Calculation("epw", text, outputs, along=along, upstream=upstream), compute)
 
-    def _mesh(self, vertex: VertexDocument, run: ProgramRun, step: int) -> FineMesh:
+    def _mesh(self, vertex: VertexDocument, run: ProgramRun, step: int, spectrum: Alpha2FFile) -> FineMesh:
         """What epw.x says of the meshes, and Tc of their spectrum."""
         output = read_epw_output("epw.out")
-        spectrum = read_alpha2f(SPECTRUM, n_points=N_FREQUENCIES)
         if output.fermi_fine_ev is None or output.dos_per_ev_spin_cell is None:
             msg = f"{Path('epw.out').absolute()}: expected Fermi energy and density of states, found not both: rerun"
             raise ProgramFailedError(msg)

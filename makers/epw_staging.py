@@ -9,7 +9,7 @@ from pathlib import Path
 from hightc.makers.errors import StagingError
 from hightc.makers.qe.epw_inputs import SAVE_DIRECTORY
 from hightc.makers.qe.inputs import OUTDIR, PREFIX
-from hightc.makers.qe.phonon_inputs import FILDVSCF, FILDYN
+from hightc.makers.qe.phonon_inputs import FILDVSCF, FILDYN, PHONONS, response_folder
 
 WAVEFUNCTIONS = f"{OUTDIR}/{PREFIX}.save/wfc*"
 ADVICE = "the folder was cleaned; run that step again (hightc lpad rerun_fws)"
@@ -33,15 +33,14 @@ def collect_phonons(phonons: Path, n_q: int) -> None:
     target = Path(SAVE_DIRECTORY)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    scratch = phonons / OUTDIR / "_ph0"
     for number in range(1, n_q + 1):
-        folder = scratch if number == 1 else scratch / f"{PREFIX}.q_{number}"
+        folder = response_folder(phonons, number)
         _copy(phonons / f"{FILDYN}{number}", target / f"{PREFIX}.dyn_q{number}")
         _copy(folder / f"{PREFIX}.{FILDVSCF}1", target / f"{PREFIX}.dvscf_q{number}")
         augmentation = folder / f"{PREFIX}.{FILDVSCF}_paw1"
         if augmentation.is_file():
             _copy(augmentation, target / f"{PREFIX}.dvscf_paw_q{number}")
-    _copy(scratch / f"{PREFIX}.phsave", target / f"{PREFIX}.phsave")
+    _copy(phonons / PHONONS / f"{PREFIX}.phsave", target / f"{PREFIX}.phsave")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from jobflow import job
 
 from hightc.analysis.documents import Alpha2FDocument, GapDocument, TemperatureGap, VertexDocument, WannierDocument
+from hightc.analysis.documents.base import IDENTITY
 from hightc.analysis.parsers.alpha2f import read_alpha2f
 from hightc.analysis.parsers.eliashberg_gaps import GapAtTemperature
 from hightc.analysis.parsers.epw_output import read_epw_output
@@ -55,8 +56,6 @@ OF_THE_MACHINE = frozenset(
 
 TOO_LARGE = re.compile(r"error allocating|exceeds max_memlt", re.IGNORECASE)
 """Words with which epw.x refuses equations of this size, such as 'Error allocating akeri'."""
-
-IDENTITY = {"campaign", "material", "formula", "elements"}
 
 
 @dataclass

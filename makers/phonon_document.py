@@ -8,6 +8,7 @@ from typing import Any
 
 from hightc.analysis.coupling import direct_q_sum
 from hightc.analysis.documents import CouplingDocument, Provenance, QPointRecord, ScfDocument
+from hightc.analysis.documents.base import IDENTITY
 from hightc.analysis.parsers.ph import QPoint, read_coupling, read_dynamical_matrices, read_elph, read_finished_q
 from hightc.analysis.spectral_function import finite_or_none
 from hightc.makers.base import QEMaker, correction_warnings
@@ -15,8 +16,6 @@ from hightc.makers.errors import ProgramFailedError
 from hightc.makers.gates import stability_gate
 from hightc.makers.phonon_watch import judge
 from hightc.makers.qe.phonon_inputs import FILDYN
-
-IDENTITY = {"campaign", "material", "formula", "elements"}
 
 
 def coupling_document(maker: QEMaker, scf: ScfDocument, provenance: Provenance) -> CouplingDocument:

@@ -21,8 +21,8 @@ from hightc.makers.phonon_document import coupling_document
 from hightc.makers.phonon_run import run_phonons, stage_scf
 from hightc.makers.phonon_watch import is_unstable
 from hightc.makers.provenance import joined_provenance
-from hightc.makers.qe.inputs import OUTDIR, PREFIX
-from hightc.makers.qe.phonon_inputs import FILDYN
+from hightc.makers.qe.inputs import PREFIX
+from hightc.makers.qe.phonon_inputs import FILDYN, PHONONS
 
 UNSTABLE = "unstable_q"
 """File in the folder of the q list that keeps groups from starting: it names the group that found an unstable q,
@@ -121,7 +121,7 @@ def collect_q_points(source: Path, numbers: Sequence[int], target: Path) -> None
         potentials and ``phsave``.
     """
     finished, _ = read_finished_q(source, FILDYN)
-    phonons, patterns = Path(OUTDIR) / "_ph0", Path(OUTDIR) / "_ph0" / f"{PREFIX}.phsave"
+    patterns = f"{PHONONS}/{PREFIX}.phsave"
     names = [f"{FILDYN}0", f"{patterns}/control_ph.xml", f"{patterns}/status_run.xml"]
     for number in numbers:
         if number in finished:
@@ -130,7 +130,7 @@ def collect_q_points(source: Path, numbers: Sequence[int], target: Path) -> None
                 f"elph_dir/*.{number}",
                 f"{patterns}/*.{number}.xml",
                 f"{patterns}/*.{number}.*.xml",
-                f"{phonons}/{PREFIX}.dvscf*" if number == 1 else f"{phonons}/{PREFIX}.q_{number}",
+                f"{PHONONS}/{PREFIX}.dvscf*" if number == 1 else f"{PHONONS}/{PREFIX}.q_{number}",
             ]
     for name in names:
         for path in source.glob(name):

@@ -15,6 +15,7 @@ from hightc.analysis.documents import (
     StoredArray,
     StructureDocument,
 )
+from hightc.analysis.documents.base import IDENTITY
 from hightc.analysis.documents.phonon import MeshPass
 from hightc.analysis.parsers.matdyn import read_frequencies, read_phonon_dos
 from hightc.analysis.parsers.q2r import read_force_constants
@@ -25,7 +26,7 @@ from hightc.makers.dynamic_jobs import replace_by, running_job, take_the_place_o
 from hightc.makers.execution import ProgramRun, run_program
 from hightc.makers.gates import respond, stability_gate
 from hightc.makers.phonon import CouplingMaker
-from hightc.makers.phonon_document import IDENTITY, triple
+from hightc.makers.phonon_document import triple
 from hightc.makers.qe.finer_mesh import finer_recipe
 from hightc.makers.qe.handlers import matdyn_handlers, q2r_handlers
 from hightc.makers.qe.phonon_inputs import (

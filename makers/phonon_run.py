@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from pathlib import Path
 
 from hightc.analysis.documents import Correction, ScfDocument
 from hightc.analysis.files import write_text
 from hightc.analysis.parsers.ph import read_finished_q
 from hightc.analysis.parsers.run_end import read_run_end
-from hightc.makers.base import QEMaker, clean_stop_seconds, combined_digest
-from hightc.makers.code_version import FILE, installed_version
+from hightc.makers.base import QEMaker, clean_stop_seconds, combined_digest, installed_program
+from hightc.makers.code_version import FILE
 from hightc.makers.content_key import Calculation
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
@@ -20,7 +19,7 @@ from hightc.makers.phonon_watch import STOP_FILE, WATCH_SECONDS, UnstableMonitor
 from hightc.makers.qe.failures import FAILURES
 from hightc.makers.qe.handlers import ph_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX
-from hightc.makers.qe.phonon_inputs import FILDVSCF, FILDYN, ph_input
+from hightc.makers.qe.phonon_inputs import FILDVSCF, FILDYN, PHONONS, ph_input, response_folder
 from hightc.makers.qe.phonon_restart import Q_RANGE, clear_unfinished_q, discard_phonons, write_q_range
 from hightc.makers.qe.symmetry import irreducible_k_points
 from hightc.makers.scf import DOUBLE_DELTA_WEIGHTS
@@ -31,7 +30,6 @@ INPUT_DIGEST = "ph.sha256"
 
 OUTPUT = Path("ph.out")
 OUTPUTS = (f"{FILDYN}*", "elph_dir")
-PHONONS = f"{OUTDIR}/_ph0"
 PATTERNS = f"{PHONONS}/*.phsave/[!e]*"
 """All of phsave but the matrix elements, which ph.x has summed."""
 
@@ -114,8 +112,10 @@ def forget_q_without_potentials(directory: Path) -> None:
     """
     scratch = directory / PHONONS
     for number in read_finished_q(directory, FILDYN)[0]:
-        folder = scratch if number == 1 else scratch / f"{PREFIX}.q_{number}"
-        needed = (folder / f"{PREFIX}.{FILDVSCF}1", scratch / f"{PREFIX}.phsave" / f"patterns.{number}.xml")
+        needed = (
+            response_folder(directory, number) / f"{PREFIX}.{FILDVSCF}1",
+            scratch / f"{PREFIX}.phsave" / f"patterns.{number}.xml",
+        )
         if not all(path.is_file() for path in needed):
             (directory / f"{FILDYN}{number}").unlink()
 
@@ -179,7 +179,7 @@ def _content_digest(maker: QEMaker, scf: ScfDocument, whole: str) -> str:
 
 def _printed_version(maker: QEMaker) -> str:
     """Version that ph.x prints; empty where it prints none."""
-    version = installed_version(shlex.split(maker.settings().ph_command))
+    version = installed_program("ph", maker.settings())
     return "" if version is None or version.startswith(FILE) else version
 
 

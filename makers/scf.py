@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jobflow import job
 
 from hightc.analysis.documents import ScfDocument, StructureDocument
+from hightc.analysis.documents.base import IDENTITY
 from hightc.analysis.parsers.pw import PwRun, band_gap_ev, read_pw_xml
 from hightc.makers.base import QEMaker, clean_stop_seconds, correction_warnings
 from hightc.makers.content_key import Calculation
@@ -99,7 +100,7 @@ def _document(
         msg = f"{XML.absolute()}: expected a Fermi energy and bands, found none: pw.x was cut; rerun"
         raise ProgramFailedError(msg)
     return ScfDocument(
-        **structure.model_dump(include={"campaign", "material", "formula", "elements"}),
+        **structure.model_dump(include=IDENTITY),
         structure=structure.structure,
         purpose="dense" if dense else "coarse",
         energy_ev=result.energy_ev,

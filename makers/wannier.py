@@ -10,7 +10,7 @@ from typing import Any
 from jobflow import Response, job
 
 from hightc.analysis.documents import CouplingDocument, PhononDocument, ScfDocument, WannierDocument, WindowTrial
-from hightc.analysis.documents.base import Gate
+from hightc.analysis.documents.base import IDENTITY, Gate
 from hightc.analysis.parsers.pw import read_pw_xml
 from hightc.analysis.wannier_bands import check_points
 from hightc.analysis.wannier_windows import (
@@ -41,7 +41,6 @@ HOPELESS = 3.0
 """Distance over the threshold from which other windows for the same functions are not tried."""
 
 LEAST_EXTRA_BANDS = 2
-IDENTITY = {"campaign", "material", "formula", "elements"}
 
 
 @dataclass

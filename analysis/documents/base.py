@@ -179,6 +179,10 @@ class Document(Record):
         return MaterialTag(campaign=self.campaign, material=self.material)
 
 
+IDENTITY = {"campaign", "material", "formula", "elements"}
+"""Fields that say which material a document describes; one document hands them on to the next."""
+
+
 def identity(tag: MaterialTag, structure: Structure) -> dict[str, Any]:
     """Fields that say which material a document describes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, namelist_text
@@ -12,8 +13,25 @@ FILDVSCF = "dvscf"
 FORCE_CONSTANTS = "force_constants"
 FREQUENCIES = "frequencies"
 PHONON_DOS = "phonon_dos"
+PHONONS = f"{OUTDIR}/_ph0"
+"""Where ph.x works."""
+
 N_SIGMA = 10
 """Widths of the double delta: q2r.x and matdyn.x of Quantum ESPRESSO 6.7 read exactly ten and stop otherwise."""
+
+
+def response_folder(directory: Path, number: int) -> Path:
+    """Folder in which ph.x leaves the response of the potential to a q point: that of Gamma lies above the others.
+
+    Parameters
+    ----------
+    directory
+        Folder of the run.
+    number
+        Number of the q point, counted from 1.
+    """
+    scratch = directory / PHONONS
+    return scratch if number == 1 else scratch / f"{PREFIX}.q_{number}"
 
 
 def ph_input(

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from hightc.analysis.files import write_text
 from hightc.analysis.parsers.ph import read_finished_q
-from hightc.makers.qe.inputs import OUTDIR, PREFIX
-from hightc.makers.qe.phonon_inputs import FILDYN
+from hightc.makers.qe.inputs import PREFIX
+from hightc.makers.qe.phonon_inputs import FILDYN, PHONONS
 
 Q_RANGE = "ph.q_range"
 """File with the first and last q point of a run that has only a part of them."""
@@ -40,7 +40,7 @@ def clear_unfinished_q(directory: Path) -> int:
     start = next((q for q in range(first, last + 1) if q not in finished), max(first, last))
     if start == first:
         discard_phonons(directory)
-    for folder in (directory / OUTDIR / "_ph0").glob(f"{PREFIX}.q_*"):
+    for folder in (directory / PHONONS).glob(f"{PREFIX}.q_*"):
         if int(folder.name.rpartition("_")[2]) >= start:
             shutil.rmtree(folder)
     return start
@@ -82,7 +82,7 @@ def discard_phonons(directory: Path) -> None:
     directory
         Folder of the run.
     """
-    shutil.rmtree(directory / OUTDIR / "_ph0", ignore_errors=True)
+    shutil.rmtree(directory / PHONONS, ignore_errors=True)
     shutil.rmtree(directory / "elph_dir", ignore_errors=True)
     for path in directory.glob(f"{FILDYN}*"):
         path.unlink()
