@@ -12,6 +12,22 @@ from hightc.analysis.documents.base import (
     Pseudopotential,
     StoredArray,
 )
+from hightc.analysis.documents.fermi import (
+    FermiDocument,
+    MeshStep,
+    PairingChannel,
+    PathCurve,
+    StonerEstimate,
+    SusceptibilityPeak,
+)
+from hightc.analysis.documents.magnetism import (
+    GroundState,
+    MagneticOrder,
+    MagneticState,
+    MagnetismDocument,
+    MomentCurve,
+    Softness,
+)
 from hightc.analysis.documents.phonon import (
     CouplingDocument,
     ForceConstantsDocument,
@@ -44,6 +60,8 @@ DOCUMENTS: dict[str, type[Document]] = {
     "wannier": WannierDocument,
     "vertex": VertexDocument,
     "gap": GapDocument,
+    "magnetism": MagnetismDocument,
+    "fermi": FermiDocument,
 }
 """Class of each stored document by its ``kind``."""
 
@@ -54,12 +72,21 @@ __all__ = [
     "CouplingDocument",
     "CriticalTemperature",
     "Document",
+    "FermiDocument",
     "FineMesh",
     "FineMeshConvergence",
     "ForceConstantsDocument",
     "GapDocument",
     "Gate",
+    "GroundState",
+    "MagneticOrder",
+    "MagneticState",
+    "MagnetismDocument",
     "MaterialTag",
+    "MeshStep",
+    "MomentCurve",
+    "PairingChannel",
+    "PathCurve",
     "PathSegment",
     "PhononBandsDocument",
     "PhononDocument",
@@ -69,8 +96,11 @@ __all__ = [
     "QPointRecord",
     "ScfDocument",
     "SmearingMoments",
+    "Softness",
+    "StonerEstimate",
     "StoredArray",
     "StructureDocument",
+    "SusceptibilityPeak",
     "TcDocument",
     "TcSensitivity",
     "TemperatureGap",
