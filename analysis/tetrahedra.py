@@ -72,7 +72,7 @@ def fermi_dos(run: PwRun) -> FermiDos:
     Parameters
     ----------
     run
-        A self-consistent run, or one at fixed density, on an unshifted Monkhorst-Pack mesh.
+        A self-consistent run, or one at fixed density, on a Monkhorst-Pack mesh.
 
     Returns
     -------
@@ -82,16 +82,16 @@ def fermi_dos(run: PwRun) -> FermiDos:
     Raises
     ------
     ValueError
-        If the run has no unshifted mesh or no Fermi energy, its k points do not fill the mesh, or its bands do not
-        hold its electrons.
+        If the run has no mesh or no Fermi energy, its k points do not fill the mesh, or its bands do not hold its
+        electrons.
     """
-    if run.k_mesh is None or any(run.k_shift or ()) or run.fermi_ev is None:
+    if run.k_mesh is None or run.fermi_ev is None:
         msg = (
-            f"expected an unshifted Monkhorst-Pack mesh and a Fermi energy, found mesh {run.k_mesh}, shift "
-            f"{run.k_shift}, Fermi energy {run.fermi_ev}: run pw.x with smearing on an automatic mesh"
+            f"expected a Monkhorst-Pack mesh and a Fermi energy, found mesh {run.k_mesh}, Fermi energy "
+            f"{run.fermi_ev}: run pw.x with smearing on an automatic mesh"
         )
         raise ValueError(msg)
-    points = irreducible_of_mesh(run.structure, run.k_points, run.k_mesh)
+    points = irreducible_of_mesh(run.structure, run.k_points, run.k_mesh, run.k_shift or (0, 0, 0))
     low, high = run.eigenvalues_ev.min(axis=1).ravel(), run.eigenvalues_ev.max(axis=1).ravel()
     full = high < run.fermi_ev - WINDOW_EV
     near = ~full & (low < run.fermi_ev + WINDOW_EV)

@@ -114,9 +114,12 @@ def _warnings(moments: SmearingMoments, convergence: FineMeshConvergence) -> lis
         changes = [
             f"{100 * mesh.lambda_change:+.1f} %" for mesh in convergence.meshes[-2:] if mesh.lambda_change is not None
         ]
+        of_dos = [f"{100 * mesh.dos_change:+.1f} %" for mesh in convergence.meshes[-2:] if mesh.dos_change is not None]
+        of_lambda = ", ".join(changes) or "an unknown amount"
+        states = f" (N(E_F) by {', '.join(of_dos)})" if of_dos else ""
         notes.append(
-            f"lambda is not converged with the fine meshes: it changed by {', '.join(changes) or 'an unknown amount'} "
-            f"up to k {'x'.join(map(str, last.k_mesh))}, q {'x'.join(map(str, last.q_mesh))}; add finer meshes to "
+            f"lambda is not converged with the fine meshes: it changed by {of_lambda} up to "
+            f"k {'x'.join(map(str, last.k_mesh))}, q {'x'.join(map(str, last.q_mesh))}{states}; add finer meshes to "
             "fine_q_meshes in [wannier]"
         )
     printed = moments.lambda_printed

@@ -122,7 +122,12 @@ def paramagnon_modes(
 
 
 def critical_temperature_with_spin_fluctuations(
-    spectrum: Spectrum, paramagnons: Spectrum, mu_star: float, *, reference: Reference | float = "omega_2"
+    spectrum: Spectrum,
+    paramagnons: Spectrum,
+    mu_star: float,
+    *,
+    reference: Reference | float = "omega_2",
+    lowest_kelvin: float = 0.0,
 ) -> SpinFluctuationSolution:
     """Solve the linearised Eliashberg equations with a2F + P in the dressing and a2F - P in the pairing.
 
@@ -143,6 +148,9 @@ def critical_temperature_with_spin_fluctuations(
         Coulomb pseudopotential mu*(w_ref) >= 0, without what P(w) describes.
     reference
         w_ref, a frequency of the phonons or a number in meV, as for `critical_temperature`.
+    lowest_kelvin
+        Temperature in K below which Tc is not searched, far below the phonons: the time of the search grows as one
+        over the temperature.
 
     Returns
     -------
@@ -150,8 +158,8 @@ def critical_temperature_with_spin_fluctuations(
         With status
 
         * ``found``;
-        * ``below_range``: Tc > 0, but kB Tc is below w_max/20000 of the phonons or the highest frequency of the
-          fluctuations below 2 pi kB T times `LONGEST_KERNEL`;
+        * ``below_range``: Tc > 0, but below ``lowest_kelvin``, or kB Tc below w_max/20000 of the phonons, or the
+          highest frequency of the fluctuations over 2 pi `LONGEST_KERNEL`;
         * ``no_superconductivity``: 0 K, the normal state is stable as T -> 0;
         * ``invalid``: mu* has no value at the energy of phonons or fluctuations, because
           1/mu* + ln(w_ref/w) <= 0 there.
@@ -191,7 +199,8 @@ def critical_temperature_with_spin_fluctuations(
     answer = replace(answer, tc_kelvin=None, error_estimate_kelvin=None, evaluations=0, bracket_kelvin=None)
     if mu_star > 0 and 1 / mu_star + log(reference_mev / answer.omega_sf_mev) <= 0:
         return replace(answer, status=TcStatus.INVALID)
-    return _search(_Instability(phonons.coupled(), fluctuations.coupled(), mu_star, reference_mev), answer)
+    instability = _Instability(phonons.coupled(), fluctuations.coupled(), mu_star, reference_mev)
+    return _search(instability, answer, KB_MEV_PER_K * lowest_kelvin)
 
 
 @dataclass
@@ -228,9 +237,9 @@ class _Instability(Instability):
         )
 
 
-def _search(instability: _Instability, answer: SpinFluctuationSolution) -> SpinFluctuationSolution:
+def _search(instability: _Instability, answer: SpinFluctuationSolution, lowest_mev: float) -> SpinFluctuationSolution:
     phonons, highest = instability.phonons, instability.fluctuations.omega_max_mev
-    floor = log(max(LOWEST_TEMPERATURE * phonons.omega_max_mev, highest / (2 * pi * LONGEST_KERNEL)))
+    floor = log(max(lowest_mev, LOWEST_TEMPERATURE * phonons.omega_max_mev, highest / (2 * pi * LONGEST_KERNEL)))
     ceiling = max(floor, log(STRONG_COUPLING_BOUND * phonons.omega_2_mev * sqrt(phonons.lam)))
     start = min(max(_estimate(instability, answer, floor), floor), ceiling)
     try:

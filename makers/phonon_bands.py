@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from jobflow import job
 
+from hightc.analysis.band_path import PATH_SPACING_PER_ANGSTROM, band_path
 from hightc.analysis.documents import ForceConstantsDocument, PhononBandsDocument, PhononDocument
 from hightc.analysis.documents.base import IDENTITY
 from hightc.analysis.parsers.matdyn import PhononFrequencies, read_frequencies
@@ -14,7 +15,7 @@ from hightc.makers.base import QEMaker, correction_warnings
 from hightc.makers.content_key import Calculation
 from hightc.makers.errors import CalculationError, ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
-from hightc.makers.qe.band_path import PATH_SPACING_PER_ANGSTROM, band_path, bands_input
+from hightc.makers.qe.band_path import bands_input
 from hightc.makers.qe.handlers import matdyn_handlers
 from hightc.makers.qe.phonon_inputs import FORCE_CONSTANTS, FREQUENCIES
 from hightc.makers.staging import stage

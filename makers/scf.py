@@ -1,4 +1,4 @@
-"""Self-consistent calculations that ph.x starts from."""
+"""Self-consistent calculations that ph.x, and bands at other k points, start from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from hightc.makers.staging import stage
 
 DOUBLE_DELTA_WEIGHTS = f"{OUTDIR}/{PREFIX}.a2Fsave"
 DENSE_OUTPUTS = (str(XML), DOUBLE_DELTA_WEIGHTS)
-OUTPUTS = (f"{OUTDIR}/{PREFIX}.save", f"{OUTDIR}/{PREFIX}.xml", DOUBLE_DELTA_WEIGHTS)
+DENSITY_OUTPUTS = (f"{OUTDIR}/{PREFIX}.save", f"{OUTDIR}/{PREFIX}.xml")
+OUTPUTS = (*DENSITY_OUTPUTS, DOUBLE_DELTA_WEIGHTS)
 """What ph.x starts from, and whoever takes over the run must therefore find."""
 
 
@@ -40,7 +41,25 @@ class DenseScfMaker(QEMaker):
         structure
             The relaxed structure.
         """
-        return _run_scf(self, structure, dense=True)
+        return _run_scf(self, structure, dense=True, outputs=DENSE_OUTPUTS)
+
+
+@dataclass
+class DensityMaker(QEMaker):
+    """Self-consistency on the k mesh of the linear response, for bands of its density elsewhere."""
+
+    name: str = "scf density"
+
+    @job(output_schema=ScfDocument)
+    def make(self, structure: StructureDocument) -> ScfDocument:
+        """Run pw.x.
+
+        Parameters
+        ----------
+        structure
+            The relaxed structure.
+        """
+        return _run_scf(self, structure, dense=False, outputs=DENSITY_OUTPUTS)
 
 
 @dataclass
@@ -61,11 +80,16 @@ class ScfMaker(QEMaker):
             The calculation on the dense mesh.
         """
         stage(dense.provenance.directory, [DOUBLE_DELTA_WEIGHTS])
-        return _run_scf(self, structure, dense=False, upstream=(dense.provenance.content_sha256,))
+        return _run_scf(self, structure, dense=False, outputs=OUTPUTS, upstream=(dense.provenance.content_sha256,))
 
 
 def _run_scf(
-    maker: QEMaker, structure: StructureDocument, *, dense: bool, upstream: tuple[str | None, ...] = ()
+    maker: QEMaker,
+    structure: StructureDocument,
+    *,
+    dense: bool,
+    outputs: tuple[str, ...],
+    upstream: tuple[str | None, ...] = (),
 ) -> ScfDocument:
     settings = maker.settings()
     mesh = maker.recipe.k_mesh_dense if dense else maker.recipe.k_mesh
@@ -78,7 +102,7 @@ def _run_scf(
         max_seconds=clean_stop_seconds(settings),
     )
     run = maker.run(
-        Calculation("pw", text, outputs=DENSE_OUTPUTS if dense else OUTPUTS, upstream=upstream),
+        Calculation("pw", text, outputs=outputs, upstream=upstream),
         lambda: run_program(
             "pw",
             input_text=text,

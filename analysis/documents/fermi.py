@@ -57,10 +57,16 @@ class StonerEstimate(Record):
 
     stoner_ev: float = Field(description="Stoner parameter I in eV.")
     source: str = Field(description="Where it comes from.")
-    product_uniform: float = Field(description="I chi0(q=0).")
+    interband: Literal["constant", "removed"] = Field(
+        description="constant: chi0 with constant matrix elements, which overstate transitions between bands; removed: "
+        "less what these add at q = 0, at every q, which understates them. The truth lies between."
+    )
+    product_uniform: float = Field(
+        description="I N(E_F), the product at q = 0, where transitions between bands vanish; N(E_F) at temperature_k."
+    )
     product_peak: float = Field(description="I chi0 at its highest q; 1 is the instability.")
     status: Literal["paramagnetic", "ordered"] = Field(description="ordered: the product reaches 1, RPA has no answer.")
-    enhancement_uniform: float | None = Field(description="chi/chi0 at q=0; None if ordered.")
+    enhancement_uniform: float | None = Field(description="1/(1 - product_uniform); None if ordered.")
     enhancement_peak: float | None = Field(description="chi/chi0 at the peak; None if ordered.")
     peak_q: tuple[float, float, float] | None = Field(description="q of the highest chi; None if ordered.")
     correlation_length_angstrom: float | None = Field(description="From the curvature at the peak; None if unknown.")
@@ -89,8 +95,8 @@ class FermiDocument(Document):
         description="Mesh of the sums; equal to k_mesh if nothing was interpolated."
     )
     interpolation_error_mev: float | None = Field(
-        description="Root mean square error near the Fermi energy of bands left out and interpolated, "
-        "from every second point; None if nothing was interpolated or it was not determined."
+        description="Root mean square error near the Fermi energy of energies left out and interpolated, from every "
+        "second point: some four times that from all points; None if it was not determined."
     )
     fermi_ev: float = Field(description="Fermi energy in eV.")
     smearing_ev: float = Field(description="Gaussian width of the nesting function in eV.")
@@ -116,3 +122,8 @@ class FermiDocument(Document):
     caveat: str = Field(default=NESTING_CAVEAT, description="What nesting does not say.")
     protocol: str = Field(description="Name of the protocol.")
     provenance: Provenance = Field(description="Where the numbers come from.")
+
+    @property
+    def has_arrays(self) -> bool:
+        """Whether the arrays are here; a document read without them has where the blob store keeps them."""
+        return all(isinstance(array.blob, str) for array in (self.energies_ev, self.nesting, self.chi0))
