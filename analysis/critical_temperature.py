@@ -7,10 +7,16 @@ import json
 from collections.abc import Sequence
 from typing import Literal
 
-from hightc.analysis.documents import Alpha2FDocument, CriticalTemperature, TcDocument
+from hightc.analysis.documents import (
+    Alpha2FDocument,
+    CriticalTemperature,
+    SpinFluctuationInterval,
+    TcDocument,
+)
 from hightc.analysis.documents.base import IDENTITY
 from hightc.analysis.documents.tc import Method, TcSensitivity
 from hightc.analysis.spectral_function import document_spectrum, finite_or_none
+from hightc.analysis.spin_fluctuation_interval import spin_fluctuation_interval
 from hightc.eliashberg import Alpha2F, TcSolution, critical_temperature
 from hightc.eliashberg.formulas import formula_table
 from hightc.eliashberg.sensitivity import Sensitivity, sensitivity
@@ -81,7 +87,14 @@ def tc_document(document: Alpha2FDocument, *, mu_star: Sequence[float], referenc
         alpha2f_sha256=spectrum_sha256(document),
         route=document.route,
         sensitivity=_sensitivity(document, moved) if moved else None,
+        spin_fluctuations=_fluctuations(document, mu_star, reference),
     )
+
+
+def _fluctuations(
+    document: Alpha2FDocument, mu_star: Sequence[float], reference: Reference
+) -> SpinFluctuationInterval | None:
+    return spin_fluctuation_interval(document, float(mu_star[0]), reference=reference) if mu_star else None
 
 
 def _sensitivity(document: Alpha2FDocument, moved: Sensitivity) -> TcSensitivity:

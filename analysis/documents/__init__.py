@@ -24,6 +24,7 @@ from hightc.analysis.documents.magnetism import (
     GroundState,
     MagneticOrder,
     MagneticState,
+    MagneticTransition,
     MagnetismDocument,
     MomentCurve,
     Softness,
@@ -37,7 +38,12 @@ from hightc.analysis.documents.phonon import (
     QPointRecord,
 )
 from hightc.analysis.documents.structure import ScfDocument, StructureDocument
-from hightc.analysis.documents.tc import CriticalTemperature, TcDocument, TcSensitivity
+from hightc.analysis.documents.tc import (
+    CriticalTemperature,
+    SpinFluctuationInterval,
+    TcDocument,
+    TcSensitivity,
+)
 from hightc.analysis.documents.wannier import (
     FineMesh,
     FineMeshConvergence,
@@ -81,6 +87,7 @@ __all__ = [
     "GroundState",
     "MagneticOrder",
     "MagneticState",
+    "MagneticTransition",
     "MagnetismDocument",
     "MaterialTag",
     "MeshStep",
@@ -97,6 +104,7 @@ __all__ = [
     "ScfDocument",
     "SmearingMoments",
     "Softness",
+    "SpinFluctuationInterval",
     "StonerEstimate",
     "StoredArray",
     "StructureDocument",

@@ -11,6 +11,7 @@ import io
 from typing import Any, Self
 
 import numpy as np
+from monty.json import jsanitize
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pymatgen.core import Composition, Structure
@@ -38,7 +39,7 @@ class JobArgument(Record):
     def as_dict(self) -> dict[str, Any]:
         """Fields and class, as monty's JSON wants them."""
         own = type(self)
-        return {"@module": own.__module__, "@class": own.__qualname__, **self.model_dump(mode="json")}
+        return {"@module": own.__module__, "@class": own.__qualname__, **jsanitize(self.model_dump(), strict=True)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:

@@ -27,6 +27,11 @@ class MagneticOrder(JobArgument):
         description="Wave vector of the order in units of the primitive cell's reciprocal lattice vectors; None if "
         "one vector does not say it."
     )
+    magnetic_space_group: str | None = Field(
+        default=None,
+        description="Number of Belov, Neronova and Smirnova of the order's group, spins free of the lattice's "
+        "directions, for example 140.550; None if it was not determined.",
+    )
 
 
 class MagneticState(Record):
@@ -92,6 +97,14 @@ class GroundState(Record):
     moment_bohr_magneton_per_atom: float = Field(description="Moment of that order at that pressure.")
 
 
+class MagneticTransition(Record):
+    """Where another order takes over."""
+
+    pressure_gpa: float = Field(description="Pressure in GPa at which both enthalpies are equal.")
+    below: str = Field(description="Name of the order of lowest enthalpy at lower pressure.")
+    above: str = Field(description="Name of that at higher pressure.")
+
+
 class Softness(Record):
     """How fast pressure takes the moment away: s = -d ln|m|/dP of the ground state."""
 
@@ -113,6 +126,9 @@ class MagnetismDocument(Document):
     states: tuple[MagneticState, ...] = Field(description="One row for each order and rung.")
     curves: tuple[MomentCurve, ...] = Field(description="Moment against pressure of each magnetic order.")
     ground_states: tuple[GroundState, ...] = Field(description="Order of lowest enthalpy against pressure.")
+    transitions: tuple[MagneticTransition, ...] = Field(
+        description="Where the enthalpies of two orders cross; a moment that fades away has its bracket instead."
+    )
     softness: tuple[Softness, ...] = Field(description="At ambient and at the target pressure.")
     stoner_parameter_ev: float | None = Field(
         description="Stoner I in eV from exchange splitting over moment, or from the table; None if neither is known."

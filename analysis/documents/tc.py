@@ -55,6 +55,28 @@ class TcSensitivity(Record):
     reason: str | None = Field(description="Why there are no derivatives; None if there are.")
 
 
+class SpinFluctuationInterval(Record):
+    """Tc of the Eliashberg equations if fluctuations of the spin act beside the phonons, estimated from N(E_F)."""
+
+    elements: tuple[str, ...] = Field(description="Transition metals of the material.")
+    stoner_ev: float | None = Field(
+        description="Stoner parameter I in eV of the cell: that of one atom over their number, as if they shared all "
+        "states at the Fermi energy; None if it is not tabulated."
+    )
+    stoner_source: str | None = Field(description="Where it comes from; None if it is not known.")
+    stoner_product: float | None = Field(description="I N(E_F); 1 is the instability. None if I is not known.")
+    mu_star: float = Field(description="Coulomb pseudopotential, in the convention of the document.")
+    lambda_sf_low: float | None = Field(description="Smallest coupling to the fluctuations; None if not known.")
+    lambda_sf_high: float | None = Field(description="Largest coupling; None if it has no bound.")
+    width_low_mev: float | None = Field(description="Smallest width of the fluctuations in meV; None if not known.")
+    width_high_mev: float | None = Field(description="Largest width in meV; None if not known.")
+    low_status: TcStatusName | None = Field(description="How the search at the largest coupling ended; None without.")
+    tc_low_kelvin: float | None = Field(description="Tc there in K; None below the range or without a coupling.")
+    high_status: TcStatusName | None = Field(description="How the search at the smallest coupling ended.")
+    tc_high_kelvin: float | None = Field(description="Tc there in K; None below the range or without a coupling.")
+    reason: str | None = Field(description="Why an end has no number; None if both have.")
+
+
 class TcDocument(Document):
     """Critical temperatures of one spectrum by every method."""
 
@@ -79,6 +101,12 @@ class TcDocument(Document):
         default=None,
         description="What moves the Tc of the Eliashberg equations, at the first mu*; None in documents stored before "
         "it was computed.",
+    )
+
+    spin_fluctuations: SpinFluctuationInterval | None = Field(
+        default=None,
+        description="Tc with fluctuations of the spin, for materials with transition metals of groups 3 to 10; None "
+        "for others and in documents stored before it was computed.",
     )
 
     def find(self, method: Method, mu_star: float) -> CriticalTemperature | None:

@@ -85,6 +85,10 @@ class FineMesh(Record):
     fermi_ev: float = Field(description="Fermi energy in eV on this mesh.")
     lambda_change: float | None = Field(description="Relative change of lambda from the mesh before; None at first.")
     tc_change_kelvin: float | None = Field(description="Change of Tc in K from the mesh before; None at first.")
+    dos_change: float | None = Field(
+        default=None,
+        description="Relative change of N(E_F) from the mesh before; None at first, and in older documents.",
+    )
     wall_seconds: float | None = Field(description="Wall time in s; None if the program did not say.")
 
 
@@ -92,9 +96,9 @@ class FineMeshConvergence(Record):
     """The coupling on finer and finer meshes."""
 
     status: Literal["converged", "not_converged"] = Field(
-        description="converged: lambda and Tc held still over the last two steps."
+        description="converged: lambda, Tc and N(E_F) held still over the last two steps."
     )
-    lambda_tolerance: float = Field(description="Relative change of lambda that counts as still.")
+    lambda_tolerance: float = Field(description="Relative change of lambda, and of N(E_F), that counts as still.")
     tc_relative_tolerance: float = Field(description="Relative change of Tc that counts as still, ...")
     tc_tolerance_kelvin: float = Field(description="... or the change in K, whichever is larger.")
     meshes: tuple[FineMesh, ...] = Field(description="In the order they were computed; the last is the result.")
