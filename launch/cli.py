@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     *("tc", "gap", "alpha2f", "vertex", "wannier"),
-    *("phonon", "phonon_bands", "coupling", "force_constants", "structure", "scf"),
+    *("magnetism", "fermi", "phonon", "phonon_bands", "coupling", "force_constants", "structure", "scf"),
 )
 """Kinds of documents, as in ``hightc.analysis.documents.DOCUMENTS``, which is too heavy to import for a help text."""
 

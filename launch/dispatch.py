@@ -21,6 +21,8 @@ from hightc.makers.electron_phonon import Alpha2FMaker
 from hightc.makers.epw import FineMeshMaker
 from hightc.makers.tc import TcMaker
 from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
+from hightc.workflows.magnetic_softness import MagneticSoftnessFlowMaker
+from hightc.workflows.nesting import NestingFlowMaker
 
 ACTIVE = ("READY", "RESERVED", "RUNNING")
 """States of fireworks on which something will still happen by itself."""
@@ -68,14 +70,31 @@ def make_workflow(material: Material, directory: Path, *, q_jobs: int = 1) -> Wo
     q_jobs
         Runs of ph.x side by side, where the material does not say.
     """
-    maker = ElectronPhononFlowMaker(
-        recipe=material.recipe,
-        tc=TcMaker(mu_star=material.mu_star),
-        q_jobs=material.q_jobs or q_jobs,
-        finer_q_passes=material.finer_q_passes,
-        wannier=material.wannier,
-    )
-    return schedule(maker.make(material.structure, material.tag), material, directory)
+    parts: list[Workflow] = []
+    for maker in _study_makers(material, q_jobs):
+        first = 1 + sum(len(part.fws) for part in parts)
+        parts.append(schedule(maker.make(material.structure, material.tag), material, directory, first=first))
+    fireworks = [firework for part in parts for firework in part.fws]
+    links = {parent: children for part in parts for parent, children in part.links.items()}
+    return Workflow(fireworks, links, name=parts[0].name, metadata=parts[0].metadata)
+
+
+def _study_makers(
+    material: Material, q_jobs: int
+) -> Iterator[ElectronPhononFlowMaker | MagneticSoftnessFlowMaker | NestingFlowMaker]:
+    """One maker of a flow for each study of a material."""
+    if "electron_phonon" in material.studies:
+        yield ElectronPhononFlowMaker(
+            recipe=material.recipe,
+            tc=TcMaker(mu_star=material.mu_star),
+            q_jobs=material.q_jobs or q_jobs,
+            finer_q_passes=material.finer_q_passes,
+            wannier=material.wannier,
+        )
+    if material.magnetism is not None:
+        yield MagneticSoftnessFlowMaker(recipe=material.recipe, magnetism=material.magnetism)
+    if material.nesting is not None:
+        yield NestingFlowMaker(recipe=material.recipe, nesting=material.nesting)
 
 
 def schedule(flow: Flow, material: Material, directory: Path, *, first: int = 1) -> Workflow:

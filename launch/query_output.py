@@ -87,6 +87,29 @@ COLUMNS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "sha256": attrgetter("force_constants.sha256"),
         "protocol": attrgetter("protocol"),
     },
+    "magnetism": {
+        "softness_class": attrgetter("softness_class"),
+        "order": lambda document: document.ground_states[0].order if document.ground_states else None,
+        "moment_bohr_magneton_per_atom": lambda document: (
+            document.ground_states[0].moment_bohr_magneton_per_atom if document.ground_states else None
+        ),
+        "softness_per_gpa": lambda document: document.softness[0].value_per_gpa if document.softness else None,
+        "softness_error_per_gpa": lambda document: document.softness[0].error_per_gpa if document.softness else None,
+        "stoner_product": attrgetter("stoner_product"),
+        "protocol": attrgetter("protocol"),
+    },
+    "fermi": {
+        "dos_per_ev_spin_cell": attrgetter("dos_per_ev_spin_cell"),
+        "nesting_q": lambda document: document.nesting_peaks[0].q_fractional if document.nesting_peaks else None,
+        "nesting_over_mean": lambda document: document.nesting_peaks[0].over_mean if document.nesting_peaks else None,
+        "chi0_q": lambda document: document.chi0_peaks[0].q_fractional if document.chi0_peaks else None,
+        "stoner_product_peak": lambda document: document.stoner[0].product_peak if document.stoner else None,
+        "lambda_sf_low": lambda document: document.stoner[0].lambda_sf_low if document.stoner else None,
+        "lambda_sf_high": lambda document: document.stoner[0].lambda_sf_high if document.stoner else None,
+        "k_mesh": attrgetter("k_mesh"),
+        "converged": attrgetter("converged"),
+        "protocol": attrgetter("protocol"),
+    },
     "structure": {
         "space_group": attrgetter("space_group"),
         "n_atoms": lambda document: len(document.structure),

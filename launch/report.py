@@ -1,4 +1,4 @@
-"""The results of a campaign as one page that stands alone: no script, nothing fetched."""
+"""The results of a campaign as one page without scripts that fetches nothing; Fermi surfaces have pages beside it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from pymatgen.core import Structure
 
 from hightc.analysis.documents import Correction, Document, StructureDocument, TcDocument
+from hightc.analysis.documents.fermi import NESTING_CAVEAT
 from hightc.analysis.files import write_text
 from hightc.analysis.plots.wannier_wording import projections_text
 from hightc.analysis.plots.wording import (
@@ -29,6 +30,7 @@ from hightc.analysis.plots.wording import (
     tc_range,
     tc_text,
 )
+from hightc.launch.fermi_pages import write_fermi_pages
 from hightc.launch.report_facts import (
     gate_number,
     next_step,
@@ -43,6 +45,17 @@ from hightc.launch.report_facts import (
 from hightc.launch.report_figures import figures_of, sensitivity_of
 from hightc.launch.report_funnel import funnel
 from hightc.launch.report_inputs import TIMES, conventional_cell, lattice_text, numbers, sorted_pseudopotentials
+from hightc.launch.report_studies import (
+    Lines,
+    fluctuation_lines,
+    fluctuation_range,
+    nesting_lines,
+    nesting_row,
+    softness_key,
+    softness_lines,
+    softness_row,
+    verdict_text,
+)
 from hightc.launch.results import MaterialResult, Outcome
 from hightc.launch.route_comparison import comparison, wannier_lines
 from hightc.makers.programs import PROGRAMS
@@ -57,6 +70,7 @@ PIECES: Final = re.compile(r"\([^)]*\)|[^(\s][^(]*[^(\s]|\S")
 """A number and its interval in brackets: a narrow page may put the interval on the next line."""
 
 SYMBOLS: Final = {
+    r"\blambda_sf\b": "λ_sf",
     r"\blambda\b": "λ",
     r"\bDelta_0\b": "Δ₀",
     r"\beta\b": "η",
@@ -65,6 +79,8 @@ SYMBOLS: Final = {
     r"\bomega_max\b": "ω_max",
     r"(?<=\d)x(?=\d)": "×",  # noqa: RUF001 - a mesh is a product
     r"(?<= )-(?=\d)": "−",  # noqa: RUF001 - a minus sign, not a hyphen
+    r" \+/- ": " ± ",
+    r"\bchi0\b": "χ₀",
 }
 """What the page writes for words of the terminal."""
 
@@ -112,6 +128,14 @@ def write_report(
         versions={**versions, **_program_versions(ordered)},
         methods=METHODS,
         routes=ROUTES,
+        asked_tc=any("electron_phonon" in result.submission.material.studies for result in ordered),
+        softest=sorted(
+            ((index, result) for index, result in enumerate(ordered) if result.magnetism is not None),
+            key=lambda entry: softness_key(entry[1].magnetism),
+        ),
+        nested=[(index, result) for index, result in enumerate(ordered) if result.fermi is not None],
+        caveat=NESTING_CAVEAT,
+        pages=write_fermi_pages(ordered[:MOST_FIGURES], path),
         asked_wannier=any(result.submission.material.wannier is not None for result in ordered),
         meanings=MEANINGS,
         Outcome=Outcome,
@@ -164,12 +188,15 @@ def _filters(campaign_file: Path | None) -> dict[str, Callable[..., Any]]:
         "errors_shown": lambda document, mu_star: any(
             numerical_error(document.find(method, mu)) for method in METHODS for mu in mu_star
         ),
+        "fluctuation_range": fluctuation_range,
+        "fluctuations": fluctuation_lines,
         "folder": run_folder,
         "frequency": frequency,
         "gate_number": gate_number,
         "last": _last,
         "lattice": lattice_text,
         "mesh": lambda mesh: mesh_text(mesh, TIMES),
+        "nesting_row": nesting_row,
         "next_step": lambda result: next_step(result, campaign_file),
         "notes": warnings_of,
         "number": lambda value, layout: MEANINGS["missing"][0] if value is None else layout % value,
@@ -187,11 +214,14 @@ def _filters(campaign_file: Path | None) -> dict[str, Callable[..., Any]]:
         "seconds": lambda result: sum(run.wall_seconds or 0.0 for run in provenances(result)),
         "sensitivity": sensitivity_of,
         "shortfall": lambda result: shortfall(result, campaign_file),
+        "softness_row": softness_row,
         "structure": _structure,
+        "studies": _studies,
         "symbols": symbols,
         "tc_kind": tc_kind,
         "tc_range": lambda document, method: tc_range(document, method, DASH),
         "tc_text": lambda entry, route: tc_text(entry, DASH, route=route),
+        "verdict": lambda result: verdict_text(result.magnetism, result.fermi),
         "wannier_lines": wannier_lines,
         "words_used": _words_used,
     }
@@ -212,6 +242,16 @@ def _rescaled(result: MaterialResult) -> float | None:
     """Lambda at the chosen smearing of the linear response with the density of states by tetrahedra."""
     spectrum = result.alpha2f_of("linear_response")
     return spectrum.lambda_rescaled[spectrum.chosen_smearing] if spectrum and spectrum.lambda_rescaled else None
+
+
+def _studies(result: MaterialResult) -> list[tuple[str, Lines]]:
+    """Headings and facts of the studies beside Tc."""
+    found = []
+    if result.magnetism is not None:
+        found.append(("Magnetic softness", softness_lines(result.magnetism)))
+    if result.fermi is not None:
+        found.append(("Nesting and spin susceptibility", nesting_lines(result.fermi)))
+    return found
 
 
 def _structure(result: MaterialResult) -> Structure:

@@ -12,8 +12,10 @@ from hightc.analysis.documents import (
     Alpha2FDocument,
     CouplingDocument,
     Document,
+    FermiDocument,
     ForceConstantsDocument,
     GapDocument,
+    MagnetismDocument,
     PhononBandsDocument,
     PhononDocument,
     Provenance,
@@ -34,6 +36,7 @@ CALCULATED: Final = (
     PhononBandsDocument,
     WannierDocument,
     VertexDocument,
+    FermiDocument,
 )
 """Documents of one calculation each; alpha2F of the linear response and Tc are made of them."""
 
@@ -85,7 +88,9 @@ def provenances(result: MaterialResult) -> list[Provenance]:
     """
     found = []
     for document in all_documents(result):
-        if isinstance(document, CALCULATED):
+        if isinstance(document, MagnetismDocument):
+            found += [state.provenance for state in document.states if state.provenance is not None]
+        elif isinstance(document, CALCULATED):
             found.append(document.provenance)
         elif isinstance(document, Alpha2FDocument) and document.route == "wannier":
             found.append(_of_fine_meshes(document, result))
@@ -197,12 +202,33 @@ def shortfall(result: MaterialResult, campaign_file: Path | None = None) -> Shor
     """
     if result.outcome is not Outcome.ANSWERED:
         return None
-    lost = result.submission.material.wannier is not None and result.tc_of("wannier") is None
+    lost = missing_answers(result)
     if result.reason is None and not lost:
         return None
-    what = "no Tc by Wannier functions" if lost else "a step beside the answer has no result"
+    what = f"no {', no '.join(lost)}" if lost else "a step beside the answer has no result"
     reason = result.reason or "its steps did not run"
     return Shortfall(f"{what}: {reason}", _way_on(result, campaign_file, gated=result.gate is not None))
+
+
+def missing_answers(result: MaterialResult) -> list[str]:
+    """Name what was asked of a material and has no document.
+
+    Parameters
+    ----------
+    result
+        The material.
+    """
+    material = result.submission.material
+    missing = []
+    if "electron_phonon" in material.studies and result.tc is None:
+        missing.append("Tc")
+    elif material.wannier is not None and result.tc_of("wannier") is None:
+        missing.append("Tc by Wannier functions")
+    if "magnetic_softness" in material.studies and result.magnetism is None:
+        missing.append("magnetic softness")
+    if "nesting" in material.studies and result.fermi is None:
+        missing.append("susceptibility")
+    return missing
 
 
 def reuse_line(result: MaterialResult) -> str | None:

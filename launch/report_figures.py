@@ -28,7 +28,7 @@ def figures_of(result: MaterialResult, prefix: str) -> dict[str, Markup]:
     # matplotlib takes most of a second to import, and whoever asks for help does not need it
     from hightc.analysis.plots.style import figure_svg  # noqa: PLC0415
 
-    drawn = {**_spectra(result), **_wannier(result), **_phonons(result)}
+    drawn = {**_spectra(result), **_wannier(result), **_studies(result), **_phonons(result)}
     return {
         name: Markup(figure_svg(figure, prefix=f"{prefix}-{name}"))  # noqa: S704 - our own
         for name, figure in drawn.items()
@@ -73,6 +73,20 @@ def _wannier(result: MaterialResult) -> dict[str, Figure]:
         figures["meshes"] = plot_fine_meshes(spectrum.convergence)
     if gaps is not None and (gaps.isotropic or gaps.anisotropic):
         figures["gaps"] = plot_gaps(gaps)
+    return figures
+
+
+def _studies(result: MaterialResult) -> dict[str, Figure]:
+    from hightc.analysis.plots.magnetism import plot_magnetism  # noqa: PLC0415
+    from hightc.analysis.plots.nesting import plot_nesting_path, plot_nesting_slice  # noqa: PLC0415
+
+    figures = {}
+    if result.magnetism is not None:
+        figures["softness"] = plot_magnetism(result.magnetism)
+    if result.fermi is not None:
+        figures["nesting"] = plot_nesting_path(result.fermi)
+        if result.fermi.has_arrays:
+            figures["slice"] = plot_nesting_slice(result.fermi)
     return figures
 
 

@@ -29,7 +29,7 @@ class Stage:
 
 
 def funnel(results: Sequence[MaterialResult]) -> tuple[Stage, ...]:
-    """Count how far the materials came.
+    """Count how far the materials that were asked for a Tc came.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def funnel(results: Sequence[MaterialResult]) -> tuple[Stage, ...]:
         What became of each material.
     """
     stages: list[Stage] = []
-    left = list(enumerate(results))
+    left = [entry for entry in enumerate(results) if "electron_phonon" in entry[1].submission.material.studies]
     for name, reached in STAGES:
         passed = [entry for entry in left if reached(entry[1])]
         stages.append(Stage(name, len(passed), tuple(entry for entry in left if entry not in passed)))

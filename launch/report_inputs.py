@@ -9,6 +9,8 @@ from pymatgen.core import Structure
 
 from hightc.analysis.documents import Pseudopotential
 from hightc.analysis.plots.wording import mesh_text
+from hightc.makers.qe.magnetic_recipe import MagneticRecipe
+from hightc.makers.qe.nesting_recipe import NestingRecipe
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 
@@ -17,7 +19,7 @@ SHOWN_APART: Final = frozenset({"protocol", "pseudopotential_family", "pseudopot
 TIMES: Final = " × "  # noqa: RUF001 - a mesh is a product
 
 
-def numbers(recipe: Recipe | WannierRecipe) -> list[tuple[str, str, str]]:
+def numbers(recipe: Recipe | WannierRecipe | MagneticRecipe | NestingRecipe) -> list[tuple[str, str, str]]:
     """Name, value and meaning of each number of a recipe; its name is what a campaign file may set.
 
     Parameters

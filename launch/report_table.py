@@ -25,6 +25,7 @@ from hightc.analysis.plots.wording import (
     tc_text,
 )
 from hightc.launch.report_facts import gate_number, next_step, ranked, redact, run_folder, shortfall, warnings_of
+from hightc.launch.report_studies import fluctuation_lines, nesting_lines, softness_lines, verdict_text
 from hightc.launch.results import MaterialResult, Outcome
 from hightc.launch.route_comparison import ComparisonRow, Quantity, comparison, wannier_lines
 
@@ -110,7 +111,11 @@ def _block(result: MaterialResult, campaign_file: Path | None, mu_star: Sequence
         parts.append(Text(f"lambda {coupling_range(result.tc)}, {means}"))
         parts.append(Text(f"sigma {plateau_text(result.tc, spread)}"))
         parts.append(_tc_table(result.tc, mu_star))
-    parts += _lines(wannier_lines(result))
+    parts += _lines([*wannier_lines(result), *fluctuation_lines(result.tc)])
+    if result.magnetism is not None:
+        parts += _lines(softness_lines(result.magnetism))
+    if result.fermi is not None:
+        parts += _lines(nesting_lines(result.fermi))
     step, missing = next_step(result, campaign_file), shortfall(result, campaign_file)
     if step is not None:
         stop = {"reason": result.reason, "number": gate_number(result), "folder": run_folder(result), "next": step}
@@ -162,7 +167,8 @@ def _ranking(results: Sequence[MaterialResult]) -> Table:
     for result in ranked(results):
         outcome = Text(result.outcome.value, style=OUTCOME_STYLES[result.outcome])
         if result.tc is None:
-            table.add_row(result.label, outcome, "", "", Text(redact(result.reason or ""), style="dim"))
+            said = result.reason or verdict_text(result.magnetism, result.fermi)
+            table.add_row(result.label, outcome, "", "", Text(redact(said), style="dim"))
         else:
             numbers = coupling_range(result.tc), frequency(result.tc.omega_log_mev)
             table.add_row(result.label, outcome, *numbers, tc_range(result.tc, "eliashberg"))

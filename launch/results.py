@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from jobflow import JobStore
 
 from hightc.analysis.documents import (
     DOCUMENTS,
     Alpha2FDocument,
     Document,
+    FermiDocument,
     GapDocument,
     Gate,
+    MagnetismDocument,
     PhononDocument,
     TcDocument,
     WannierDocument,
 )
 from hightc.analysis.documents.alpha2f import Route
+from hightc.launch.campaign import Material
+from hightc.launch.campaign_file import Study
 from hightc.launch.dispatch import ACTIVE, Submission, in_order, nodes_of
 from hightc.launch.store import OUTPUTS, Database
 
@@ -26,6 +32,12 @@ PRECISE_FIRST: tuple[Route, ...] = ("wannier", "linear_response")
 
 GATES_BESIDE = frozenset({"wannier", "fermi_energy"})
 """Gates that stop the Wannier route alone: what stops a material is another matter."""
+
+STUDY_DOCUMENTS: dict[Study, str] = {"magnetic_softness": "magnetism", "nesting": "fermi"}
+"""Kind of the document that answers a study; that of electron_phonon is a Tc by each route."""
+
+GATES_THAT_INFORM = frozenset({"nonmagnetic"})
+"""Gates that stop nothing: they say of an answer what a reader of Tc must know."""
 
 TRACEBACK = "Traceback (most recent call last):"
 OWN_ERROR = re.compile(r"^hightc\.[\w.]+: ")
@@ -144,6 +156,18 @@ class MaterialResult:
         return next((document for document in reversed(found) if document.mu_star == asked), None)
 
     @property
+    def magnetism(self) -> MagnetismDocument | None:
+        """Magnetic softness, where it came that far."""
+        found = self.documents.get("magnetism", ())
+        return found[-1] if found and isinstance(found[-1], MagnetismDocument) else None
+
+    @property
+    def fermi(self) -> FermiDocument | None:
+        """Nesting and susceptibility, where it came that far."""
+        found = self.documents.get("fermi", ())
+        return found[-1] if found and isinstance(found[-1], FermiDocument) else None
+
+    @property
     def phonon(self) -> PhononDocument | None:
         """Interpolated phonons, where it came that far."""
         found = self.documents.get("phonon", ())
@@ -186,6 +210,35 @@ def collect_results(
     return tuple(_collect(submission, database, fault) for submission in submissions)
 
 
+def with_arrays(results: Sequence[MaterialResult], database: Database) -> tuple[MaterialResult, ...]:
+    """Fetch the arrays of Fermi surfaces from the blob store, where figures are to be drawn of them.
+
+    Parameters
+    ----------
+    results
+        The materials.
+    database
+        The database.
+    """
+    if not any(result.fermi for result in results):
+        return tuple(results)
+    with database.job_store() as store:
+        return tuple(_load_fermi(result, store) for result in results)
+
+
+def _load_fermi(result: MaterialResult, store: JobStore) -> MaterialResult:
+    document = result.fermi
+    if document is None or document.has_arrays:
+        return result
+    subject = {f"output.{name}": getattr(document, name) for name in ("kind", "campaign", "material")}
+    subject["output.provenance.directory"] = document.provenance.directory
+    found = store.query_one(subject, sort={"index": -1}, load=True)
+    if found is None:
+        return result
+    loaded = FermiDocument.model_validate(found["output"])
+    return replace(result, documents={**result.documents, "fermi": (loaded,)})
+
+
 def _collect(submission: Submission, database: Database, fault: str | None) -> MaterialResult:
     fireworks = list(
         database.launchpad.fireworks.find(
@@ -204,13 +257,18 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
             kind = str(output["kind"])
             documents[kind] = (*documents.get(kind, ()), DOCUMENTS[kind].model_validate(output))
     gate = next(
-        (gate for group in documents.values() for document in group for gate in document.gates if not gate.passed),
+        (
+            gate
+            for group in documents.values()
+            for document in group
+            for gate in document.gates
+            if not gate.passed and gate.name not in GATES_THAT_INFORM
+        ),
         None,
     )
     failed = next((found for found in in_order(fireworks) if found["state"] == "FIZZLED"), None)
     failure = _failure(failed, database, fault) if failed else None
-    asked = PRECISE_FIRST if submission.material.wannier else PRECISE_FIRST[1:]
-    answered = [_tc_at(documents, submission.material.mu_star, route) is not None for route in asked]
+    answered = _answered(submission.material, documents)
     settled = not any(found["state"] in ACTIVE for found in fireworks)
     if all(answered) or (any(answered) and settled and failure is None):
         outcome = Outcome.ANSWERED
@@ -223,6 +281,16 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
     else:
         outcome = Outcome.UNFINISHED
     return MaterialResult(submission, outcome, documents, gate, failure, fault, settled)
+
+
+def _answered(material: Material, documents: Mapping[str, Sequence[Document]]) -> list[bool]:
+    """Whether each thing that was asked of a material has its document."""
+    answered = []
+    if "electron_phonon" in material.studies:
+        asked = PRECISE_FIRST if material.wannier else PRECISE_FIRST[1:]
+        answered += [_tc_at(documents, material.mu_star, route) is not None for route in asked]
+    kinds = [kind for study, kind in STUDY_DOCUMENTS.items() if study in material.studies]
+    return answered + [bool(documents.get(kind)) for kind in kinds]
 
 
 def _failure(firework: Mapping[str, Any], database: Database, fault: str | None) -> StepFailure:

@@ -18,14 +18,14 @@ from hightc.launch.dispatch import Submission, hold_campaign, submit
 from hightc.launch.errors import DatabaseError, LaunchError
 from hightc.launch.monitor import ProgressDisplay, clock, is_active, read_campaign_progress
 from hightc.launch.recovery import recover_interrupted, set_aside
-from hightc.launch.report import write_report
-from hightc.launch.report_facts import reuse_lines
+from hightc.launch.report import MOST_FIGURES, write_report
+from hightc.launch.report_facts import ranked, reuse_lines
 from hightc.launch.report_table import result_table
-from hightc.launch.results import MaterialResult, Outcome, collect_results
+from hightc.launch.results import MaterialResult, Outcome, collect_results, with_arrays
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database, open_database
 from hightc.makers.execution import require_free_space
-from hightc.makers.programs import LINEAR_RESPONSE_PROGRAMS, PROGRAMS, program_command
+from hightc.makers.programs import LINEAR_RESPONSE_PROGRAMS, PROGRAMS, Program, program_command
 
 PACKAGES = (
     "hightc",
@@ -81,6 +81,8 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         # the campaign's name decides what is taken up in the database, wherever its folder is
         with hold_campaign(directory), hold_campaign(settings.data_directory.absolute() / "campaigns" / campaign.name):
             results, worked = _compute(campaign, database, directory, settings, console)
+        ordered = ranked(results)
+        illustrated = (*with_arrays(ordered[:MOST_FIGURES], database), *ordered[MOST_FIGURES:])
     except ConnectionFailure as error:
         msg = (
             f"MongoDB at {database.address} was lost ({type(error).__name__}): what ran was stopped; mend it, then: "
@@ -93,7 +95,7 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
     console.print(result_table(results, campaign_file=path))
     report = directory / "report.html"
     write_report(
-        results,
+        illustrated,
         report,
         campaign=campaign.name,
         versions=package_versions(),
@@ -124,7 +126,11 @@ def package_versions() -> dict[str, str]:
 
 
 def _require_programs(campaign: Campaign, settings: Settings) -> None:
-    needed = PROGRAMS if any(material.wannier for material in campaign.materials) else LINEAR_RESPONSE_PROGRAMS
+    needed: tuple[Program, ...] = ("pw",)
+    if any("electron_phonon" in material.studies for material in campaign.materials):
+        needed = LINEAR_RESPONSE_PROGRAMS
+    if any(material.wannier for material in campaign.materials):
+        needed = PROGRAMS
     for program in needed:
         program_command(program, settings)
 

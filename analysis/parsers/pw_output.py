@@ -57,6 +57,8 @@ class PwOutput:
         Forces.
     total_magnetization_bohr_magneton, absolute_magnetization_bohr_magneton : float or None
         Per cell, two decimals; None without spin and for noncollinear runs.
+    site_charges, site_moments_bohr_magneton : ndarray (n_atoms,) or None
+        Electrons and moment in a sphere around each atom, four decimals; None without spin and for noncollinear runs.
     converged : bool or None
         The last self-consistency; None where the run did not say: nscf, bands, or stopped at max_seconds.
     n_scf_iterations : int or None
@@ -82,6 +84,8 @@ class PwOutput:
     forces_ev_per_angstrom: NDArray[np.float64] | None
     total_magnetization_bohr_magneton: float | None
     absolute_magnetization_bohr_magneton: float | None
+    site_charges: NDArray[np.float64] | None
+    site_moments_bohr_magneton: NDArray[np.float64] | None
     converged: bool | None
     n_scf_iterations: int | None
     wall_seconds: float | None
@@ -114,6 +118,7 @@ def read_pw_output(path: str | Path) -> PwOutput:
     energy_ry = file.last_number("\n!    total energy              =", "total energy in Ry")
     highest, lowest = _read_edges(file)
     pressure, stress = _read_stress(file)
+    charges, moments = _read_sites(file, n_atoms)
     done, refused = file.text.rfind("convergence has been achieved in"), file.text.rfind("convergence NOT achieved")
     iterations = file.last_number("convergence has been achieved in", "number of iterations")
     return PwOutput(
@@ -134,6 +139,8 @@ def read_pw_output(path: str | Path) -> PwOutput:
         forces_ev_per_angstrom=_read_forces(file, n_atoms),
         total_magnetization_bohr_magneton=_read_magnetization(file, "total magnetization       ="),
         absolute_magnetization_bohr_magneton=_read_magnetization(file, "absolute magnetization    ="),
+        site_charges=charges,
+        site_moments_bohr_magneton=moments,
         converged=None if max(done, refused) < 0 else done > refused,
         n_scf_iterations=None if iterations is None else round(iterations),
         wall_seconds=read_run_end(path).wall_seconds,
@@ -186,3 +193,19 @@ def _read_magnetization(file: PrintedText, label: str) -> float | None:
     """Read one number per cell; the three of a noncollinear run are left out."""
     fields = (file.find_last(label) or "").split()
     return file.number(fields[0], "magnetization in Bohr magnetons") if fields[1:2] == ["Bohr"] else None
+
+
+_SITES = "Magnetic moment per site"
+_SITE = r"atom:\s+{atom}\s+charge:\s+(\S+)\s+magn:\s+(\S+)\s+constr:\s+\S+$"
+
+
+def _read_sites(file: PrintedText, n_atoms: int) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """Read charge and moment in the sphere around each atom; the vectors of a noncollinear run are left out."""
+    if file.find_last(_SITES) is None or "relative position :" in file.text:
+        return None, None
+    rows = []
+    for atom in range(1, n_atoms + 1):
+        match = file.read_match(_SITE.format(atom=atom), f"charge and moment of atom {atom} of {n_atoms}")
+        rows.append(file.numbers(match.groups(), 2, "charge and moment in Bohr magnetons"))
+    table = np.array(rows)
+    return table[:, 0], table[:, 1]

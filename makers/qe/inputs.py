@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,19 +28,23 @@ Namelists = Mapping[str, Mapping[str, Any]]
 Calculation = Literal["scf", "vc-relax", "nscf"]
 
 
-def _atoms(structure: Structure, recipe: Recipe) -> Atoms:
+def _atoms(structure: Structure, polarization: Sequence[float]) -> Atoms:
     """Structure as ASE wants it; ASE writes magnetic moments as starting_magnetization of their species."""
-    symbols = [site.specie.symbol for site in structure]
     return Atoms(
-        symbols=symbols,
+        symbols=[site.specie.symbol for site in structure],
         cell=structure.lattice.matrix,
         scaled_positions=structure.frac_coords,
         pbc=True,
-        magmoms=[recipe.starting_magnetization.get(symbol, 0.0) for symbol in symbols],
+        magmoms=list(polarization),
     )
 
 
-def _electronic_options(structure: Structure, recipe: Recipe) -> dict[str, Any]:
+def _polarization(structure: Structure, recipe: Recipe) -> tuple[float, ...]:
+    """(n_sites,) spin polarisation that the recipe starts each site from."""
+    return tuple(recipe.starting_magnetization.get(site.specie.symbol, 0.0) for site in structure)
+
+
+def _electronic_options(structure: Structure, recipe: Recipe, polarization: Sequence[float]) -> dict[str, Any]:
     """Spin and Hubbard U for the namelist ``system``; species are counted in the order ASE writes them."""
     values: dict[str, Any] = {}
     if recipe.spin_orbit:
@@ -48,8 +53,10 @@ def _electronic_options(structure: Structure, recipe: Recipe) -> dict[str, Any]:
         values["nspin"] = 2
     if recipe.hubbard_u_ev:
         values["lda_plus_u"] = True
-        species = dict.fromkeys(site.specie.symbol for site in structure)
-        for number, element in enumerate(species, start=1):
+        # where spins count, ASE makes a species of each start of an element
+        starts = polarization if recipe.spin_polarized else [0.0] * len(structure)
+        species = dict.fromkeys((site.specie.symbol, start) for site, start in zip(structure, starts, strict=True))
+        for number, (element, _) in enumerate(species, start=1):
             if element in recipe.hubbard_u_ev:
                 values[f"hubbard_u({number})"] = recipe.hubbard_u_ev[element]
     return values
@@ -96,18 +103,11 @@ def pw_input(
     n_bands
         Bands to compute; None: what pw.x takes for a metal, 1.2 times the occupied ones.
     """
-    ecutwfc_ry = recipe.relax_ecutwfc_ry if for_stress else recipe.ecutwfc_ry
+    polarization = _polarization(structure, recipe)
     namelists: dict[str, dict[str, Any]] = {
         "control": _control(calculation, pseudo_dir, max_seconds, as_listed=k_list is not None),
-        "system": {
-            "ecutwfc": ecutwfc_ry,
-            "ecutrho": recipe.ecutrho_ry / recipe.ecutwfc_ry * ecutwfc_ry,
-            "occupations": "smearing",
-            "smearing": recipe.smearing,
-            "degauss": recipe.degauss_ry,
-            **_electronic_options(structure, recipe),
-        },
-        "electrons": {"conv_thr": recipe.scf_threshold_ry, "mixing_beta": 0.7, "electron_maxstep": 100},
+        "system": _system(structure, recipe, polarization, for_stress=for_stress),
+        "electrons": _electrons(recipe),
     }
     if dense:
         namelists["system"]["la2F"] = True
@@ -119,16 +119,110 @@ def pw_input(
     if calculation == "vc-relax":
         namelists |= _relaxation(namelists["control"], recipe)
     mesh = recipe.k_mesh_dense if dense else recipe.k_mesh
+    return _text(structure, recipe, polarization, namelists, mesh if k_list is None else _listed(k_list))
+
+
+@dataclass(frozen=True)
+class Spins:
+    """How the spins of a magnetic calculation start, and what holds them.
+
+    Attributes
+    ----------
+    polarization : tuple of float (n_sites,)
+        Spin polarisation that each site starts from, -1 to 1: sites of one element may differ.
+    total_bohr_magneton : float or None
+        Moment of the cell that is held fixed; each spin then has a Fermi energy of its own. None leaves it free.
+    """
+
+    polarization: tuple[float, ...]
+    total_bohr_magneton: float | None = None
+
+
+Freedom = Literal["none", "shape", "all"]
+
+
+def magnetic_input(
+    structure: Structure,
+    recipe: Recipe,
+    spins: Spins | None,
+    *,
+    freedom: Freedom,
+    k_shift: tuple[int, int, int],
+    pseudo_dir: Path,
+    max_seconds: float | None,
+) -> str:
+    """Text of an input of pw.x for one magnetic order of a cell, with its stress.
+
+    Parameters
+    ----------
+    structure
+        The cell that holds the order, Angstrom.
+    recipe
+        Numbers of the calculation; its spins are left out of account.
+    spins
+        How the spins start, site by site; None for a calculation without spin.
+    freedom
+        What is relaxed: nothing, the shape of the cell and the atoms at the volume of ``structure``, or everything at
+        ``recipe.pressure_gpa``.
+    k_shift
+        1 along the reciprocal lattice vectors where the mesh begins half a step from Gamma, else 0.
+    pseudo_dir
+        Folder of the pseudopotentials.
+    max_seconds
+        Time after which pw.x stops cleanly; None for no limit.
+    """
+    polarization = spins.polarization if spins else (0.0,) * len(structure)
+    recipe = recipe.model_copy(update={"spin_polarized": spins is not None, "starting_magnetization": {}})
+    namelists: dict[str, dict[str, Any]] = {
+        "control": _control("scf" if freedom == "none" else "vc-relax", pseudo_dir, max_seconds, as_listed=False),
+        "system": _system(structure, recipe, polarization, for_stress=True),
+        "electrons": _electrons(recipe),
+    }
+    if spins and spins.total_bohr_magneton is not None:
+        namelists["system"]["tot_magnetization"] = spins.total_bohr_magneton
+    if freedom != "none":
+        namelists |= _relaxation(namelists["control"], recipe)
+    if freedom == "shape":
+        # the pressure of a fixed volume is whatever it is
+        namelists["cell"] |= {"cell_dofree": "shape", "press": 0.0}
+    return _text(structure, recipe, polarization, namelists, recipe.k_mesh, k_shift)
+
+
+def _text(
+    structure: Structure,
+    recipe: Recipe,
+    polarization: Sequence[float],
+    namelists: Namelists,
+    k_points: Mesh | NDArray[np.float64],
+    k_shift: tuple[int, int, int] = (0, 0, 0),
+) -> str:
     stream = io.StringIO()
     write_espresso_in(
         stream,
-        _atoms(structure, recipe),
+        _atoms(structure, polarization),
         input_data=namelists,
         pseudopotentials={item.element: item.filename for item in recipe.pseudopotentials},
-        kpts=mesh if k_list is None else _listed(k_list),
+        kpts=k_points,
+        koffset=k_shift,
         crystal_coordinates=True,
     )
     return stream.getvalue()
+
+
+def _system(structure: Structure, recipe: Recipe, polarization: Sequence[float], *, for_stress: bool) -> dict[str, Any]:
+    ecutwfc_ry = recipe.relax_ecutwfc_ry if for_stress else recipe.ecutwfc_ry
+    return {
+        "ecutwfc": ecutwfc_ry,
+        "ecutrho": recipe.ecutrho_ry / recipe.ecutwfc_ry * ecutwfc_ry,
+        "occupations": "smearing",
+        "smearing": recipe.smearing,
+        "degauss": recipe.degauss_ry,
+        **_electronic_options(structure, recipe, polarization),
+    }
+
+
+def _electrons(recipe: Recipe) -> dict[str, Any]:
+    return {"conv_thr": recipe.scf_threshold_ry, "mixing_beta": 0.7, "electron_maxstep": 100}
 
 
 def _control(

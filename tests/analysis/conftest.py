@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes.magnetic_ladder import FCC, PARAMAGNET, LandauMagnet, failed_row, ladder, orders
+from fakes.magnetic_ladder import magnetic_document
 from fakes.square_lattice import square_document
 from pymatgen.core import Lattice, Structure
 
@@ -23,8 +23,6 @@ from hightc.analysis.documents import (
     ForceConstantsDocument,
     GapDocument,
     Gate,
-    MagnetismDocument,
-    MaterialTag,
     PathSegment,
     PhononBandsDocument,
     PhononDocument,
@@ -40,9 +38,7 @@ from hightc.analysis.documents import (
     WindowTrial,
 )
 from hightc.analysis.parsers.matdyn import CouplingTable, SpectrumFile, read_a2f_dos, read_lambda
-from hightc.analysis.softness import magnetism_document
 from hightc.analysis.spectral_function import alpha2f_document
-from hightc.analysis.stoner import StonerParameter
 
 RECORDED = Path(__file__).parents[1] / "data" / "qe"
 IDENTITY: dict[str, Any] = {"campaign": "test", "material": "Al", "formula": "Al", "elements": ("Al",)}
@@ -218,35 +214,11 @@ def make_fine_mesh() -> Callable[..., FineMesh]:
 
 
 @pytest.fixture(scope="session")
-def magnetic_document() -> MagnetismDocument:
-    """A ferromagnet that collapses below an antiferromagnet, and a rung that failed."""
-    nonmagnetic, ferromagnetic, antiferromagnetic = every = orders()
-    states = [
-        *ladder(nonmagnetic, PARAMAGNET),
-        *ladder(ferromagnetic, LandauMagnet(8.6)),
-        *ladder(antiferromagnetic, LandauMagnet(7.0, moment=0.8, gain_ev=0.06)),
-        failed_row(ferromagnetic, 0.6),
-    ]
-    return magnetism_document(
-        MaterialTag(campaign="test", material="Ni"),
-        FCC,
-        every,
-        ("larger cells",),
-        states,
-        target_pressure_gpa=20.0,
-        noise_bohr_magneton=0.01,
-        stoner=StonerParameter(1.0, "a table"),
-        protocol="draft",
-    )
-
-
-@pytest.fixture(scope="session")
 def documents(
     structure_document: StructureDocument,
     make_coupling: Callable[..., CouplingDocument],
     make_alpha2f: Callable[..., Alpha2FDocument],
     wannier_document: WannierDocument,
-    magnetic_document: MagnetismDocument,
     provenance: Provenance,
 ) -> dict[str, Document]:
     """One document of each kind."""
@@ -301,7 +273,7 @@ def documents(
         "alpha2f": spectrum,
         "tc": tc_document(spectrum, mu_star=(0.1,), reference="omega_2"),
         "wannier": wannier_document,
-        "magnetism": magnetic_document,
+        "magnetism": magnetic_document(),
         "fermi": square_document(),
         "vertex": VertexDocument(
             **parts,

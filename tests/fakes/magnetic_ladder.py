@@ -12,10 +12,12 @@ from typing import Any
 
 from pymatgen.core import Lattice, Structure
 
-from hightc.analysis.documents.base import Provenance
-from hightc.analysis.documents.magnetism import MagneticOrder, MagneticState
+from hightc.analysis.documents.base import MaterialTag, Provenance
+from hightc.analysis.documents.magnetism import MagneticOrder, MagneticState, MagnetismDocument
 from hightc.analysis.equation_of_state import EV_PER_ANGSTROM3_GPA, EquationOfState
 from hightc.analysis.magnetic_orders import magnetic_orders
+from hightc.analysis.softness import magnetism_document
+from hightc.analysis.stoner import StonerParameter
 
 V0 = 11.0
 BULK_GPA = 180.0
@@ -128,3 +130,25 @@ def bisect(function: Callable[[float], float], low: float, high: float) -> float
         middle = (low + high) / 2
         low, high = (low, middle) if (function(middle) > 0) == rising else (middle, high)
     return low
+
+
+def magnetic_document() -> MagnetismDocument:
+    """A ferromagnet that collapses below an antiferromagnet, and a rung that failed."""
+    nonmagnetic, ferromagnetic, antiferromagnetic = every = orders()
+    states = [
+        *ladder(nonmagnetic, PARAMAGNET),
+        *ladder(ferromagnetic, LandauMagnet(8.6)),
+        *ladder(antiferromagnetic, LandauMagnet(7.0, moment=0.8, gain_ev=0.06)),
+        failed_row(ferromagnetic, 0.6),
+    ]
+    return magnetism_document(
+        MaterialTag(campaign="test", material="Ni"),
+        FCC,
+        every,
+        ("larger cells",),
+        states,
+        target_pressure_gpa=20.0,
+        noise_bohr_magneton=0.01,
+        stoner=StonerParameter(1.0, "a table"),
+        protocol="draft",
+    )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hightc.launch.campaign import CampaignFile
+from hightc.launch.campaign_file import CampaignFile
 from hightc.launch.campaign_help import KEYS
 
 

@@ -133,9 +133,12 @@ def test_route_that_stopped_leaves_the_answer_with_a_note_and_a_next_step(
 def test_nothing_is_missing_from_a_full_answer_or_where_there_is_none(both: MaterialResult) -> None:
     assert shortfall(both) is None
     assert shortfall(replace(both, outcome=Outcome.FAILED)) is None
-    unasked = make_result("Po", Outcome.ANSWERED, make_structure("Po"))
+    tc = both.tc_of("linear_response")
+    assert tc is not None
+    unasked = make_result("Po", Outcome.ANSWERED, make_structure("Po"), tc)
     assert shortfall(unasked) is None
     assert shortfall(asked_for_wannier(unasked)) is not None
+    assert shortfall(make_result("Po", Outcome.ANSWERED, make_structure("Po"))).message.startswith("no Tc: ")
 
 
 def test_failure_beside_an_answer_is_told(both: MaterialResult, tmp_path: Path) -> None:

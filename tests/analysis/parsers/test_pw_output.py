@@ -45,8 +45,27 @@ def test_moments_of_a_ferromagnet():
     assert run.bands_ev.shape == (2, 8, 9)
 
 
+def test_sites_of_a_ferromagnet_hold_most_of_its_moment():
+    run = read_pw_output(QE / "ni_spin" / "scf.out")
+    assert run.site_charges.tolist() == [8.6696]
+    assert run.site_moments_bohr_magneton.tolist() == [1.2573]
+    # the rest lies between the spheres
+    assert run.site_moments_bohr_magneton.sum() == pytest.approx(run.total_magnetization_bohr_magneton, rel=0.15)
+
+
+def test_last_moment_of_a_site_counts_and_a_missing_site_is_told(tmp_path):
+    site = "     atom:    1    charge:    8.6696    magn:    1.2573    constr:    0.0000\n"
+    block = f"     Magnetic moment per site:\n{site}"
+    twice = rewrite(tmp_path, "ni_spin/scf.out", (site, f"{site}\n{block.replace('1.2573', '-.5000')}"))
+    assert read_pw_output(twice).site_moments_bohr_magneton.tolist() == [-0.5]
+    missing = rewrite(tmp_path, "ni_spin/scf.out", (site, "\n"))
+    with pytest.raises(ParseError, match="expected charge and moment of atom 1 of 1"):
+        read_pw_output(missing)
+
+
 def test_run_without_spin_has_no_moment():
     run = read_pw_output(QE / "al_scf" / "scf.out")
+    assert run.site_charges is run.site_moments_bohr_magneton is None
     assert run.total_magnetization_bohr_magneton is run.absolute_magnetization_bohr_magneton is None
 
 

@@ -13,7 +13,7 @@ from hightc.analysis.documents import Pseudopotential
 from hightc.makers.errors import RecipeError
 from hightc.makers.execution import run_program
 from hightc.makers.qe.handlers import pw_handlers
-from hightc.makers.qe.inputs import edit_namelists, pw_input, read_namelists
+from hightc.makers.qe.inputs import Spins, edit_namelists, magnetic_input, pw_input, read_namelists
 from hightc.makers.qe.meshes import uniform_points
 from hightc.makers.qe.phonon_inputs import N_SIGMA, matdyn_input, ph_input, q2r_input
 from hightc.makers.qe.pseudopotentials import DEBIAN_DIRECTORY
@@ -165,6 +165,70 @@ def test_start_and_hubbard_u_belong_to_their_species():
     }
     assert (system["nspin"], system["lda_plus_u"]) == (2, True)
     assert [name for name in system if name.startswith("hubbard_u")] == [f"hubbard_u({species.index('B') + 1})"]
+
+
+def magnetic_text(structure, recipe, spins, *, freedom="none", k_shift=(1, 1, 1)):
+    return magnetic_input(
+        structure,
+        recipe,
+        spins,
+        freedom=freedom,
+        k_shift=k_shift,
+        pseudo_dir=Path("/pseudo"),
+        max_seconds=None,
+    )
+
+
+def test_each_spin_of_an_element_has_a_species_and_its_own_hubbard_u():
+    two = Structure(Lattice.cubic(2.9), ["Cr", "Cr", "B"], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0]])
+    recipe = recipe_of(two, hubbard_u_ev={"Cr": 2.0}, spin_polarized=True, starting_magnetization={"B": 1.0})
+    parsed, cards = namelists(magnetic_text(two, recipe, Spins((0.4, -0.4, 0.0))))
+    system = parsed["system"]
+    species = [line.split() for line in cards[cards.index("ATOMIC_SPECIES") + 1 :][:3]]
+    assert [(name, file) for name, _, file in species] == [("Cr", "Cr.upf"), ("Cr1", "Cr.upf"), ("B", "B.upf")]
+    assert [system[f"starting_magnetization({number})"] for number in (1, 2, 3)] == [0.4, -0.4, 0.0]
+    assert (system["nspin"], system["hubbard_u(1)"], system["hubbard_u(2)"]) == (2, 2.0, 2.0)
+    assert "hubbard_u(3)" not in system
+    assert "tot_magnetization" not in system
+    mesh = cards[cards.index("K_POINTS automatic") + 1].split()
+    assert [int(n) for n in mesh] == [*recipe.k_mesh, 1, 1, 1]
+
+
+def test_order_without_spin_has_no_word_of_it_whatever_the_recipe_says():
+    primitive = primitive_cell(ALUMINIUM)
+    recipe = recipe_of(primitive, spin_polarized=True)
+    text = magnetic_text(primitive, recipe, None, k_shift=(0, 0, 0))
+    assert not [word for word in ("nspin", "magnetization") if word in text]
+    plain = recipe_of(primitive)
+    same = pw_text(primitive, plain, for_stress=True)
+    # the plain calculation of the same stress: runs of either are taken over by the other
+    assert text == same
+
+
+def test_imposed_moment_is_that_of_the_cell():
+    primitive = primitive_cell(ALUMINIUM)
+    system = namelists(magnetic_text(primitive, recipe_of(primitive), Spins((0.1,), 0.25)))[0]["system"]
+    assert (system["nspin"], system["tot_magnetization"]) == (2, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "calculation", "cell"),
+    [
+        ("none", "scf", {}),
+        ("shape", "vc-relax", {"cell_dofree": "shape", "press": 0.0}),
+        ("all", "vc-relax", {"press": 300.0}),
+    ],
+)
+def test_freedom_of_the_cell_decides_what_is_relaxed(freedom, calculation, cell):
+    primitive = primitive_cell(MAGNESIUM)
+    recipe = recipe_of(primitive, pressure_gpa=30.0)
+    parsed, _ = namelists(magnetic_text(primitive, recipe, Spins((0.1, 0.1)), freedom=freedom))
+    assert parsed["control"]["calculation"] == calculation
+    assert {name: parsed["cell"].get(name) for name in cell} == cell
+    assert ("cell_dofree" in parsed["cell"]) == (freedom == "shape")
+    # pressures come from the stress
+    assert parsed["control"]["tstress"] is True
+    assert parsed["system"]["ecutwfc"] == recipe.relax_ecutwfc_ry
 
 
 @pytest.mark.parametrize("seconds", [None, 3540.0])
