@@ -14,10 +14,12 @@ from hightc.analysis.parsers.ph import QPoint
 from hightc.analysis.parsers.units import PER_CM_MEV, THZ_MEV
 
 GAMMA_THRESHOLD_PER_CM = -45.0
-"""At Gamma: acoustic modes are not exactly zero before the sum rule is imposed, and optical ones carry noise too."""
+"""Acoustic modes at Gamma, which are exactly zero only with the sum rule; all modes there if it is not known."""
 
 ELSEWHERE_THRESHOLD_THZ = -1.0
-"""At any other q."""
+"""At any other q, and optical modes at Gamma."""
+
+N_ACOUSTIC = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,10 @@ def find_imaginary_modes(
         `marginal`: force constants of a coarse mesh may dip between its points where the crystal does not.
     gamma : GammaModes or None
         The modes at Gamma with the sum rule (`hightc.analysis.acoustic_sum_rule.apply_sum_rule`), by which Gamma is
-        then judged: translations of the crystal are no instability. None judges the computed ones.
+        then judged: translations of the crystal are no instability. None judges the computed ones, all of them by
+        `gamma_threshold_per_cm`. Interpolated frequencies have the sum rule: acoustic are the three nearest to zero.
     gamma_threshold_per_cm, elsewhere_threshold_thz : float
-        A mode must lie above this to be stable.
+        A mode must lie above this to be stable: acoustic ones at Gamma, and all others.
 
     Returns
     -------
@@ -130,8 +133,14 @@ def find_imaginary_modes(
         msg = f"expected a finite frequency at each q point, found {len(lowest)} q points with {lowest}"
         raise ValueError(msg)
     at_gamma = np.abs(q).max(axis=1) < 1e-6
-    threshold = np.where(at_gamma, gamma_threshold_per_cm * PER_CM_MEV, elsewhere_threshold_thz * THZ_MEV)
-    judged = lowest if gamma is None else np.where(at_gamma, gamma.corrected_mev.min(), lowest)
+    thresholds = gamma_threshold_per_cm * PER_CM_MEV, elsewhere_threshold_thz * THZ_MEV
+    judged, threshold = lowest.copy(), np.where(at_gamma, *thresholds)
+    for number in np.flatnonzero(at_gamma):
+        if gamma is not None:
+            judged[number], threshold[number] = _deepest(*_split(gamma), *thresholds)
+        elif isinstance(modes, PhononFrequencies):
+            by_size = sorted(modes.frequencies_mev[number].tolist(), key=abs)
+            judged[number], threshold[number] = _deepest(by_size[:N_ACOUSTIC], by_size[N_ACOUSTIC:], *thresholds)
     margin = judged - threshold
     deepest, decisive = int(lowest.argmin()), int(margin.argmin())
     failed = int((margin <= 0).sum())
@@ -149,6 +158,23 @@ def find_imaginary_modes(
         n_q_failed=failed,
         gamma_modes=gamma,
     )
+
+
+def _split(gamma: GammaModes) -> tuple[list[float], list[float]]:
+    """Acoustic and optical frequencies with the sum rule in meV."""
+    acoustic, optical = gamma.acoustic_corrected_mev.tolist(), gamma.corrected_mev.tolist()
+    for frequency in acoustic:
+        optical.remove(frequency)
+    return acoustic, optical
+
+
+def _deepest(
+    acoustic_mev: Sequence[float], optical_mev: Sequence[float], acoustic_threshold_mev: float, threshold_mev: float
+) -> tuple[float, float]:
+    """The mode at Gamma that lies deepest below its threshold, or closest above it, and that threshold."""
+    modes = [(frequency, acoustic_threshold_mev) for frequency in acoustic_mev]
+    modes += [(frequency, threshold_mev) for frequency in optical_mev]
+    return min(modes, key=lambda mode: mode[0] - mode[1])
 
 
 def _triple(values: list[float]) -> tuple[float, float, float]:

@@ -48,7 +48,7 @@ class Shell:
     l
         Angular momentum.
     n_functions
-        Functions in the cell: (2l+1) times the atoms, twice that for spinors.
+        Functions in the cell: (2l+1) times the atoms.
     full
         Whether the free atom fills it.
     """
@@ -181,7 +181,7 @@ def candidate_windows(
     return tuple(dict.fromkeys(windows))
 
 
-def with_polarization(shells: Sequence[Shell], *, spinors: bool) -> tuple[Shell, ...]:
+def with_polarization(shells: Sequence[Shell]) -> tuple[Shell, ...]:
     """Shells with one more angular momentum on each element, the lowest that it lacks.
 
     Bands of simple metals are free electrons: four functions of an sp metal reach far, nine of s, p and d do not.
@@ -190,15 +190,12 @@ def with_polarization(shells: Sequence[Shell], *, spinors: bool) -> tuple[Shell,
     ----------
     shells
         Shells around the Fermi energy.
-    spinors
-        Whether functions are spinors.
     """
     added = []
     for element in dict.fromkeys(shell.element for shell in shells):
         own = [shell for shell in shells if shell.element == element]
         momentum = min(set(range(len(own) + 1)) - {shell.l for shell in own})
-        n_atoms = own[0].n_functions // ((2 * own[0].l + 1) * (2 if spinors else 1))
-        n_functions = (2 * momentum + 1) * n_atoms * (2 if spinors else 1)
+        n_functions = (2 * momentum + 1) * (own[0].n_functions // (2 * own[0].l + 1))
         outermost = max(shell.n for shell in own)
         added.append(Shell(element, max(outermost, momentum + 1), momentum, n_functions, full=False))
     return (*shells, *(shell for shell in added if shell.l <= HIGHEST_L))

@@ -76,7 +76,7 @@ def campaign_need(
     needs: dict[str, DiskNeed] = {}
     for material in left:
         family = family_directory(material.recipe.pseudopotential_family, settings.pseudopotentials_directory)
-        need = estimate_disk_need(material.structure, material.recipe, family)
+        need = estimate_disk_need(material.structure, material.recipe, family, material.wannier)
         if need is not None:
             needs[material.tag.material] = need
     kept = sum(need.kept(settings.keep) for need in needs.values())

@@ -18,6 +18,7 @@ from pymongo.uri_parser import parse_uri
 
 from hightc.launch import embedded_mongo
 from hightc.launch.errors import DatabaseError
+from hightc.launch.made_fireworks import drop_made_before, rerun_firework
 from hightc.launch.settings import Settings
 
 DEFAULT_DATABASE = "hightc"
@@ -49,9 +50,10 @@ FIREWORK_INDEXES = ("spec.campaign",)
 
 
 class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
-    """FireWorks' LaunchPad, except that it breaks a lock that a dead worker left, and misses a workflow at once.
+    """FireWorks' LaunchPad, except that it breaks dead workers' locks, misses workflows at once, and doubles no jobs.
 
-    FireWorks waits five minutes in both cases, and then leaves the firework RUNNING for ever.
+    FireWorks waits five minutes in the first two cases, and then leaves the firework RUNNING for ever; it keeps what a
+    job made in its first run beside what it makes when it is rerun.
 
     Attributes
     ----------
@@ -65,6 +67,14 @@ class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no typ
         """Rerun a firework, as FireWorks does, once its workflow is free."""
         self._free_workflow(fw_id)
         return super().rerun_fw(fw_id, *arguments, **options)
+
+    def complete_launch(self, launch_id: int, action: Any = None, state: str = "COMPLETED") -> Any:
+        """Complete a launch, as FireWorks does; a rerun job leaves no jobs of its earlier run beside those it makes."""
+        fw_id = rerun_firework(self, launch_id) if state == "COMPLETED" else None
+        if fw_id is not None:
+            self._free_workflow(fw_id)
+            drop_made_before(self, fw_id, OUTPUTS)
+        return super().complete_launch(launch_id, action, state)
 
     def _refresh_wf(self, fw_id: int) -> None:
         self._free_workflow(fw_id)

@@ -1,4 +1,6 @@
-"""Disk that the linear-response flow of one material fills, estimated before anything runs.
+"""Disk that the flow of one material fills, estimated before anything runs.
+
+Of the linear response; what the Wannier route adds is in :mod:`hightc.makers.disk_need_wannier`.
 
 With the cell's volume V in bohr^3, cutoffs in Ry (so that k = sqrt(E) in 1/bohr) and n the number of bands:
 
@@ -28,11 +30,13 @@ from pymatgen.core import Structure
 from scipy.constants import physical_constants
 
 from hightc.makers.disk import Keep
+from hightc.makers.disk_need_wannier import WannierDiskNeed, estimate_wannier_need
 from hightc.makers.errors import RecipeError
 from hightc.makers.qe.meshes import Mesh
 from hightc.makers.qe.pseudopotentials import HEADER_BYTES, UPF_ATTRIBUTE, UPF_HEADER
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.qe.symmetry import SYMMETRY_PRECISION_ANGSTROM
+from hightc.makers.qe.wannier_recipe import WannierRecipe
 
 BOHR_ANGSTROM = physical_constants["Bohr radius"][0] * 1e10
 BYTES_COMPLEX = 16
@@ -57,6 +61,8 @@ class DiskNeed:
         The part of ``ph`` that later steps start from, in bytes.
     working
         What ph.x holds only while it works on a q point, in bytes.
+    wannier
+        What the Wannier route fills; None where it is not asked for.
     """
 
     relax: float
@@ -65,11 +71,20 @@ class DiskNeed:
     ph: float
     dvscf: float
     working: float
+    wannier: WannierDiskNeed | None = None
+
+    @property
+    def written(self) -> float:
+        """What is left where nothing is dropped, in bytes."""
+        steps = self.relax + self.scf_dense + self.scf + self.ph + SMALL_FILES_BYTES
+        return steps + (self.wannier.written if self.wannier else 0)
 
     @property
     def peak(self) -> float:
-        """Most that is on disk at any time, in bytes."""
-        return self.relax + self.scf_dense + self.scf + self.ph + self.working + SMALL_FILES_BYTES
+        """Most that is on disk at any time, in bytes; the Wannier route comes last."""
+        if self.wannier is None:
+            return self.written + self.working
+        return max(self.written + self.wannier.working, self.written - self.wannier.written + self.working)
 
     def kept(self, keep: Keep) -> float:
         """What stays once the material has its answer, in bytes.
@@ -80,11 +95,15 @@ class DiskNeed:
             What the settings keep.
         """
         if keep == "everything":
-            return self.peak - self.working
-        return SMALL_FILES_BYTES + (self.scf + self.dvscf if keep == "restart" else 0)
+            return self.written
+        if keep == "results":
+            return SMALL_FILES_BYTES + (self.wannier.texts if self.wannier else 0)
+        return SMALL_FILES_BYTES + self.scf + self.dvscf + (self.wannier.restart if self.wannier else 0)
 
 
-def estimate_disk_need(structure: Structure, recipe: Recipe, pseudo_dir: Path) -> DiskNeed | None:
+def estimate_disk_need(
+    structure: Structure, recipe: Recipe, pseudo_dir: Path, wannier: WannierRecipe | None = None
+) -> DiskNeed | None:
     """Estimate what one material fills; None where a pseudopotential does not tell its electrons.
 
     Parameters
@@ -95,6 +114,8 @@ def estimate_disk_need(structure: Structure, recipe: Recipe, pseudo_dir: Path) -
         Numbers of the calculation.
     pseudo_dir
         Folder of its pseudopotentials.
+    wannier
+        Numbers of the Wannier route; None where it is not asked for.
     """
     paths = {item.element: pseudo_dir / item.filename for item in recipe.pseudopotentials}
     valences = {element: read_valence(path) for element, path in paths.items()}
@@ -123,6 +144,19 @@ def estimate_disk_need(structure: Structure, recipe: Recipe, pseudo_dir: Path) -
     dvscf = len(star) * BYTES_COMPLEX * math.prod(fft_mesh(structure, recipe.ecutrho_ry)) * modes * spins * spinors**2
     elements = BYTES_MATRIX_ELEMENT * bands**2 * sum(star) * modes * spins
     at_q = sum(pw_run(2 * n, recipe.ecutwfc_ry) - files for n in star[1:])
+    route = (
+        None
+        if wannier is None
+        else estimate_wannier_need(
+            structure,
+            recipe,
+            wannier,
+            pseudo_dir,
+            plane_waves=(plane_waves(volume, recipe.ecutwfc_ry), plane_waves(volume, recipe.ecutrho_ry)),
+            potentials=dvscf,
+            n_fine_k=tuple(n_irreducible(structure, wannier.fine_k_mesh(i)) for i in range(len(wannier.fine_q_meshes))),
+        )
+    )
     return DiskNeed(
         relax=pw_run(n_k, recipe.relax_ecutwfc_ry),
         scf_dense=pw_run(n_dense, recipe.ecutwfc_ry) + weights,
@@ -130,6 +164,7 @@ def estimate_disk_need(structure: Structure, recipe: Recipe, pseudo_dir: Path) -
         ph=scf + n_k * w + at_q + dvscf + elements,
         dvscf=dvscf,
         working=2 * min(MOST_MODES_AT_ONCE, modes) * max(star) * w,
+        wannier=route,
     )
 
 

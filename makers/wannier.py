@@ -87,7 +87,7 @@ class WannierMaker(QEMaker):
         """
         k_mesh = commensurate(self.wannier.k_mesh, coupling.q_mesh)
         n_excluded, shells = self._shells(scf)
-        more = with_polarization(shells, spinors=self.recipe.spin_orbit)
+        more = with_polarization(shells)
         points = check_points(self.wannier.k_check_points)
         check = ListedBands(self, scf, points, n_excluded + band_count(more), "check")
         check_run = check.run()
@@ -169,7 +169,6 @@ class WannierMaker(QEMaker):
 
     def _atomic_shells(self, scf: ScfDocument) -> tuple[Shell, ...]:
         directory = self.pseudo_dir(self.settings())
-        spinors = 2 if self.recipe.spin_orbit else 1
         shells = []
         for item in self.recipe.pseudopotentials:
             n_atoms = sum(site.specie.symbol == item.element for site in scf.structure)
@@ -182,7 +181,7 @@ class WannierMaker(QEMaker):
                 states = 2 * momentum + 1
                 n = int(label[0]) if label[:1].isdigit() else 0
                 full = occupation > 2 * states - 1e-6
-                shells.append(Shell(item.element, n, momentum, spinors * states * n_atoms, full=full))
+                shells.append(Shell(item.element, n, momentum, states * n_atoms, full=full))
         return tuple(shells)
 
 

@@ -27,9 +27,15 @@ class Failure:
         What the remedy changes in the result; empty if nothing.
     advice
         What the user can do when the remedy is spent.
-    error
-        Regular expression, upper and lower case alike, of the program's own error message; None where the failure
-        shows otherwise.
+    errors
+        Regular expressions, upper and lower case alike, one for each error message of the program itself.
+    routine
+        Regular expression of the routines whose error message it must be; None if any.
+    printed
+        Regular expressions of what the program prints without calling it an error.
+    system
+        Regular expressions, upper and lower case alike, of what the system says on standard error or in the error
+        message.
     ladder
         Values of the input's namelists that each try sets; empty where they depend on the run.
     """
@@ -41,5 +47,13 @@ class Failure:
     tries: int
     advice: str
     physics: str = ""
-    error: str | None = None
+    errors: tuple[str, ...] = ()
+    routine: str | None = None
+    printed: tuple[str, ...] = ()
+    system: tuple[str, ...] = ()
     ladder: tuple[Mapping[str, Mapping[str, Any]], ...] = ()
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Every text it is recognised by; empty where only the state of the run tells."""
+        return (*self.errors, *self.printed, *self.system)

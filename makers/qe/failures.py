@@ -43,7 +43,7 @@ OVERLAP_MATRIX = Failure(
     tries=2,
     advice="look for atoms that lie on each other, for a cutoff below what the pseudopotentials ask for, or take "
     "norm-conserving ones",
-    error=r"S matrix not positive definite|problems computing cholesky|cholesky failed",
+    errors=(r"S matrix not positive definite", r"problems computing cholesky"),
     ladder=({"electrons": {"diagonalization": "cg"}}, {"electrons": {"diagonalization": "paro"}}),
 )
 EIGENVALUES_NOT_CONVERGED = Failure(
@@ -53,7 +53,7 @@ EIGENVALUES_NOT_CONVERGED = Failure(
     remedy="a larger Davidson space (diago_david_ndim 4); then conjugate gradients to 1e-10 Ry (diago_thr_init)",
     tries=2,
     advice="raise conv_thr, which sets how exactly empty bands are computed, or ask for fewer bands (nbnd)",
-    error=r"too many bands are not converged",
+    errors=(r"too many bands are not converged",),
     ladder=(
         {"electrons": {"diago_david_ndim": 4}},
         {"electrons": {"diagonalization": "cg", "diago_thr_init": 1e-10}},
@@ -62,12 +62,12 @@ EIGENVALUES_NOT_CONVERGED = Failure(
 TOO_FEW_BANDS = Failure(
     code="too_few_bands",
     programs=("pw",),
-    symptom="pw.x stops with 'too few bands': nbnd does not hold the electrons",
+    symptom="pw.x stops with 'too few bands' or 'cannot bracket Ef': nbnd does not hold the electrons",
     remedy="twice the bands (nbnd)",
     tries=2,
     physics="more bands are computed than the recipe asks for",
     advice="ask for more bands (nbnd), half the electrons and a fifth more at least",
-    error=r"too few bands|cannot bracket Ef",
+    errors=(r"too few bands", r"cannot bracket Ef"),
 )
 BFGS_HISTORY = Failure(
     code="bfgs_history",
@@ -76,6 +76,7 @@ BFGS_HISTORY = Failure(
     remedy="the relaxation begins anew with a hundredth of conv_thr; after that it is taken as it is, with a warning",
     tries=1,
     advice="lower scf_threshold_ry, or raise force_threshold_ry_bohr",
+    printed=(r"history already reset at previous step: stopping",),
 )
 GEOMETRY_NOT_CONVERGED = Failure(
     code="geometry_not_converged",
@@ -96,13 +97,13 @@ RESTART_FAILED = Failure(
 )
 FFT_SYMMETRY = Failure(
     code="fft_symmetry",
-    programs=("pw", "ph"),
-    symptom="the program stops because its FFT grid is 'incompatible with symmetry'",
+    programs=("ph",),
+    symptom="ph.x stops because its FFT grid is 'incompatible with symmetry', rotations or fractional translations",
     remedy="none",
     tries=0,
     advice="the cell is symmetric only to some digits, so its axes got different FFT grids: give the structure with "
     "all digits, as a primitive standard cell, and run the self-consistent step again",
-    error=r"FFT grid incompatible with symmetry|not compatible with FFT grid",
+    errors=(r"FFT grid incompatible with symmetry", r"incompatible FFT grid"),
 )
 PH_NOT_CONVERGED = Failure(
     code="ph_not_converged",
@@ -121,8 +122,9 @@ PH_DIVERGED = Failure(
     remedy="alpha_mix 0.2, from the start of the first unfinished q point (start_q)",
     tries=1,
     advice="a soft or unstable mode may be the cause: look at the phonons at that q, or raise the k mesh",
-    error=r"^factorization$",
-    ladder=({"inputph": {"alpha_mix(1)": 0.2}},),
+    errors=(r"^factorization$",),
+    routine=r"broyden",
+    ladder=({"inputph": {"alpha_mix(1)": 0.2, "recover": False}},),
 )
 ELPH_FILES = Failure(
     code="elph_files",
@@ -131,7 +133,7 @@ ELPH_FILES = Failure(
     remedy="none",
     tries=0,
     advice="ph.x left no coupling of that q point and width: run it again with ten widths (el_ph_nsigma = 10)",
-    error=r"problem opening file",
+    errors=(r"problem opening file",),
 )
 MATDYN_NAN = Failure(
     code="matdyn_nan",
@@ -151,11 +153,21 @@ WALLTIME = Failure(
     tries=3,
     advice="give the job more time (HIGHTC_WALLTIME_SECONDS) or more processes",
 )
+BROKEN_FILE = Failure(
+    code="broken_file",
+    programs=EVERY_PROGRAM,
+    symptom="stderr tells of a 'Fortran runtime error': the program read a file that is cut, empty or of another form",
+    remedy="none",
+    tries=0,
+    advice="stderr names the file or the reader: an incomplete pseudopotential (hightc doctor), or a file that an "
+    "earlier step left incomplete, which must run again",
+    system=(r"Fortran runtime error",),
+)
 KILLED = Failure(
     code="killed",
     programs=EVERY_PROGRAM,
     symptom="the output stops without its last words and without an error message",
-    remedy="ph.x goes on at its first unfinished q point (start_q); any other program starts again",
+    remedy="ph.x goes on at its first unfinished q point (start_q); any other program starts again, from scratch",
     tries=2,
     advice="the machine may lack memory: use fewer processes, or look into the system log for the reason",
 )
@@ -163,9 +175,18 @@ CRASHED = Failure(
     code="crashed",
     programs=EVERY_PROGRAM,
     symptom="stderr tells of MPI_ABORT or of a segmentation fault, and the output has no error message",
-    remedy="ph.x goes on at its first unfinished q point (start_q); any other program starts again",
+    remedy="ph.x goes on at its first unfinished q point (start_q); any other program starts again, from scratch",
     tries=1,
     advice="the program or its MPI is broken: hightc doctor starts both; try one process (HIGHTC_PROCESSES=1)",
+    system=(
+        r"MPI_ABORT was invoked",
+        r"signal SIGSEGV",
+        r"signal SIGBUS",
+        r"signal SIGFPE",
+        r"signal SIGILL",
+        r"signal SIGABRT",
+        r"segmentation fault",
+    ),
 )
 OUT_OF_MEMORY = Failure(
     code="out_of_memory",
@@ -175,14 +196,23 @@ OUT_OF_MEMORY = Failure(
     "processes",
     tries=2,
     advice="use fewer processes (HIGHTC_PROCESSES), a machine with more memory, or a lower cutoff",
+    system=(
+        r"cannot allocate",
+        r"out of memory",
+        r"oom-kill",
+        r"oom_kill",
+        r"insufficient virtual memory",
+        r"allocation would exceed memory limit",
+    ),
 )
 DISK_FULL = Failure(
     code="disk_full",
     programs=EVERY_PROGRAM,
-    symptom="no space is left on the device",
+    symptom="no space is left on the device, or none was left at the end: pw.x then leaves empty files without a word",
     remedy="none",
     tries=0,
     advice="free space in the scratch folder, or run where there is more, and run the campaign again",
+    system=(r"no space left on device", r"disk quota exceeded"),
 )
 PSEUDOPOTENTIAL = Failure(
     code="pseudopotential",
@@ -191,6 +221,8 @@ PSEUDOPOTENTIAL = Failure(
     remedy="none",
     tries=0,
     advice="hightc doctor lists the families; hightc pseudos install pseudo-dojo brings one with 72 elements",
+    errors=(r"not found", r"not readable"),
+    routine=r"^readpp$",
 )
 RETURN_CODE = Failure(
     code="return_code",
@@ -217,6 +249,7 @@ FAILURES = (
     MATDYN_NAN,
     *EPW_FAILURES,
     WALLTIME,
+    BROKEN_FILE,
     KILLED,
     CRASHED,
     OUT_OF_MEMORY,

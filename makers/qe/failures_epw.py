@@ -14,7 +14,7 @@ EPW_FINE_MESH = Failure(
     tries=1,
     physics="the fine k mesh is denser than the recipe asks for",
     advice="choose a fine k mesh whose numbers are multiples of the fine q mesh's",
-    error=r"nkf1,nkf2,nkf3 to be multiple of nqf1,nqf2,nqf3",
+    errors=(r"nkf1,nkf2,nkf3 to be multiple of nqf1,nqf2,nqf3",),
 )
 EPW_MESH_SYMMETRY = Failure(
     code="epw_mesh_symmetry",
@@ -23,7 +23,7 @@ EPW_MESH_SYMMETRY = Failure(
     remedy="all q points are computed (mp_mesh_q = .false.)",
     tries=1,
     advice="leave mp_mesh_q out and use mp_mesh_k",
-    error=r"can only work with full uniform mesh",
+    errors=(r"can only work with full uniform mesh",),
     ladder=({"inputepw": {"mp_mesh_q": False}},),
 )
 EPW_COARSE_MESH = Failure(
@@ -33,7 +33,7 @@ EPW_COARSE_MESH = Failure(
     remedy="none",
     tries=0,
     advice="run pw.x (nscf) on the mesh nk1, nk2, nk3 of epw.x, whose numbers are multiples of ph.x's q mesh",
-    error=r"inconsistent nscf and elph k-grids|q-vec not commensurate",
+    errors=(r"inconsistent nscf and elph k-grids", r"q-vec not commensurate"),
 )
 EPW_FILES = Failure(
     code="epw_files",
@@ -42,7 +42,19 @@ EPW_FILES = Failure(
     remedy="none",
     tries=0,
     advice="a folder was cleaned between two steps: run the campaign again",
-    error=r"problem with modes file|error opening (ukk|epmatwp|vmedata|crystal|decay|dvscf|epb)",
+    errors=(
+        r"problem with modes file",
+        r"expected a file named .* but none was found",
+        r"error opening \S+\.dvscf_q",
+        r"cannot open restart file \S+/wfc",
+        r"fatal error reading xml file",
+        r"error opening ukk file",
+        r"error opening crystal\.fmt",
+        r"error opening epwdata\.fmt",
+        r"error opening dmedata\.fmt",
+        r"error in MPI_FILE_OPEN",
+        r"error opening file \S+\.ephmat/",
+    ),
 )
 EPW_ABOVE_TC = Failure(
     code="epw_above_tc",
@@ -52,7 +64,8 @@ EPW_ABOVE_TC = Failure(
     tries=1,
     physics="the gap was computed at fewer temperatures than the recipe asks for: the others are above Tc",
     advice="the lowest temperature is above Tc: ask for lower ones",
-    error=r"^factorization$",
+    errors=(r"^factorization$",),
+    routine=r"mix_broyden",
 )
 EPW_NOT_CONVERGED = Failure(
     code="epw_not_converged",
@@ -71,7 +84,7 @@ EPW_PADE_NAN = Failure(
     tries=1,
     physics="there is no gap on the real axis and no tunnelling density of states, only the imaginary axis",
     advice="leave the lowest temperatures out",
-    error=r"Pade coefficients are NaN",
+    printed=(r"(?i)pade\s+Re\[znorm\][^\n]*\n\s*\d+\s+NaN",),
     ladder=({"inputepw": {"lpade": False, "lacon": False}},),
 )
 WANNIER_FROZEN_WINDOW = Failure(
@@ -83,6 +96,7 @@ WANNIER_FROZEN_WINDOW = Failure(
     tries=6,
     physics="bands above the lowered dis_froz_max are not reproduced exactly by the Wannier functions",
     advice="lower dis_froz_max, or make more Wannier functions (nbndsub, proj)",
+    printed=(r"More states in the frozen window than target WFs",),
 )
 WANNIER_OUTER_WINDOW = Failure(
     code="wannier_outer_window",
@@ -92,6 +106,7 @@ WANNIER_OUTER_WINDOW = Failure(
     tries=2,
     physics="higher bands are mixed into the Wannier functions than the recipe asks for",
     advice="raise dis_win_max, compute more bands (nbnd) in the nscf step, or make fewer Wannier functions",
+    printed=(r"Energy window contains fewer states than number of target WFs",),
 )
 WANNIER_TOO_FEW_BANDS = Failure(
     code="wannier_too_few_bands",
@@ -100,6 +115,7 @@ WANNIER_TOO_FEW_BANDS = Failure(
     remedy="none",
     tries=0,
     advice="compute more bands (nbnd) in the nscf step, skip fewer (bands_skipped), or lower nbndsub",
+    printed=(r"dis_spheres_first_wann is larger than num_bands-num_wann\+1",),
 )
 WANNIER_STOPPED = Failure(
     code="wannier_stopped",
@@ -108,6 +124,7 @@ WANNIER_STOPPED = Failure(
     remedy="none",
     tries=0,
     advice="the reason is the last line of the output; more is in the file PREFIX.wout there",
+    printed=(r"Error: examine the output/error file for details",),
 )
 
 EPW_FAILURES = (

@@ -20,6 +20,7 @@ from hightc.makers.qe.handlers_epw import (
     WannierStoppedHandler,
 )
 from hightc.makers.qe.handlers_machine import (
+    BrokenFileHandler,
     CrashedHandler,
     DiskFullHandler,
     KilledHandler,
@@ -30,11 +31,10 @@ from hightc.makers.qe.handlers_machine import (
     with_machine_handlers,
 )
 from hightc.makers.qe.handlers_matdyn import ElphFilesHandler, MatdynNanHandler
-from hightc.makers.qe.handlers_ph import PhononConvergenceHandler, PhononDivergenceHandler
+from hightc.makers.qe.handlers_ph import FftSymmetryHandler, PhononConvergenceHandler, PhononDivergenceHandler
 from hightc.makers.qe.handlers_pw import (
     BfgsHistoryHandler,
     EigenvaluesHandler,
-    FftSymmetryHandler,
     GeometryConvergenceHandler,
     OverlapMatrixHandler,
     RestartFailedHandler,
@@ -46,6 +46,7 @@ from hightc.makers.qe.handlers_pw import (
 __all__ = [
     "AboveTcHandler",
     "BfgsHistoryHandler",
+    "BrokenFileHandler",
     "CoarseMeshHandler",
     "CrashedHandler",
     "DiskFullHandler",
@@ -94,7 +95,6 @@ def pw_handlers(stem: str) -> list[FailureHandler]:
     """
     own: list[FailureHandler] = [
         PseudopotentialHandler(stem),
-        FftSymmetryHandler(stem),
         TooFewBandsHandler(stem),
         OverlapMatrixHandler(stem),
         EigenvaluesHandler(stem),

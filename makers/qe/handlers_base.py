@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,23 +13,15 @@ from custodian.custodian import ErrorHandler
 from hightc.analysis.parsers.run_end import RunEnd, read_run_end
 from hightc.makers.qe.epw_restart import RESTART, discard_matrix_elements
 from hightc.makers.qe.failure import Failure
-from hightc.makers.qe.failures import CRASHED, DISK_FULL, FAILURES, KILLED, OUT_OF_MEMORY
+from hightc.makers.qe.failures import BROKEN_FILE, CRASHED, DISK_FULL, FAILURES, KILLED, OUT_OF_MEMORY
+from hightc.makers.qe.failures_epw import WANNIER_STOPPED
 from hightc.makers.qe.inputs import Namelists, edit_namelists, read_namelists
 from hightc.makers.qe.phonon_restart import clear_unfinished_q
 from hightc.makers.qe.recorded_process import read_recorded_end
 
 FULL_DISK_BYTES = 1_000_000
-"""Free space below which a program that fell silent has filled the disk: nothing was left to write a message to."""
-
-DISK_FULL_TEXT = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-OUT_OF_MEMORY_TEXT = re.compile(
-    r"cannot allocate|out of memory|oom[-_ ]kill|insufficient virtual memory|bad_alloc"
-    r"|allocation would exceed memory limit",
-    re.IGNORECASE,
-)
-CRASH_TEXT = re.compile(r"MPI_ABORT was invoked|signal SIG(SEGV|BUS|FPE|ILL|ABRT)|segmentation fault", re.IGNORECASE)
-WANNIER_TEXT = re.compile(r"Error: examine the output/error file for details")
-"""What wannier90 prints when it stops a program, with return code 0."""
+"""Free space below which a program that fell silent, or says that all is well, has filled the disk: the Fortran library
+does not tell of what it could not write when it closes a file (gfortran 12 with pw.x 6.7)."""
 
 
 class Run:
@@ -80,9 +73,14 @@ class Run:
         """Namelists of the input."""
         return read_namelists(self.input)
 
+    @property
+    def continues(self) -> bool:
+        """Whether pw.x was told to go on with an interrupted run."""
+        return self.namelists().get("control", {}).get("restart_mode") == "restart"
+
 
 class FailureHandler(ErrorHandler):
-    """Base of the handlers: sees the error message of its failure, and takes the next rung of its ladder."""
+    """Base of the handlers: sees what the program says of its failure, and takes the next rung of its ladder."""
 
     failure: ClassVar[Failure]
     raise_on_max = True
@@ -97,8 +95,8 @@ class FailureHandler(ErrorHandler):
         return self.matches(Run(directory, self.stem))
 
     def matches(self, run: Run) -> bool:
-        """Whether the run ended so: by default, with the error message of the failure."""
-        return is_error_of(self.failure, run.end)
+        """Whether the run ended so: by default, with an error message of the failure, or what is printed with it."""
+        return is_error_of(self.failure, run.end) or is_printed(self.failure, run.text)
 
     def correct(self, directory: str = "./") -> dict[str, Any]:
         """Change the input, or say that nothing can be done."""
@@ -121,7 +119,7 @@ class StartAgainHandler(FailureHandler):
     def correct(self, directory: str = "./") -> dict[str, Any]:
         """Continue ph.x at its first unfinished q; start any other program again, whose files may be half-written.
 
-        epw.x would go on by itself with what it finds, which is removed.
+        pw.x can only continue what it ended itself. epw.x would go on by itself with what it finds, which is removed.
         """
         run = Run(directory, self.stem)
         namelists = run.namelists()
@@ -129,6 +127,8 @@ class StartAgainHandler(FailureHandler):
             actions = list(edit_namelists(run.input, {"inputph": from_first_unfinished_q(run)}))
         elif "inputepw" in namelists and discard_matrix_elements(run.input.parent):
             actions = [f"started again without {RESTART}"]
+        elif run.continues:
+            actions = list(edit_namelists(run.input, {"control": {"restart_mode": "from_scratch"}}))
         else:
             actions = ["started again"]
         return {"errors": [self.failure.code], "actions": actions}
@@ -155,9 +155,22 @@ def is_error_of(failure: Failure, end: RunEnd) -> bool:
     end
         End of the run.
     """
-    if failure.error is None or end.error_message is None:
+    if end.error_message is None or not re.search(failure.routine or "", end.error_routine or ""):
         return False
-    return re.search(failure.error, end.error_message, re.IGNORECASE) is not None
+    return _any(failure.errors, end.error_message)
+
+
+def is_printed(failure: Failure, text: str) -> bool:
+    """Whether an output has what is printed with a failure.
+
+    Parameters
+    ----------
+    failure
+        Entry of the table.
+    text
+        Output of the program.
+    """
+    return any(re.search(pattern, text) for pattern in failure.printed)
 
 
 def is_known_error(program: str, end: RunEnd) -> bool:
@@ -176,8 +189,8 @@ def is_known_error(program: str, end: RunEnd) -> bool:
 def reason_of_machine(run: Run) -> Failure | None:
     """What the machine did to a run; None if nothing.
 
-    A full disk and a lack of memory are also seen in the program's error message. A run that stopped in the middle
-    without any message was killed.
+    A full disk and a lack of memory are also seen in the program's error message, and a full disk although a run ended
+    well. A run that stopped in the middle without any message was killed.
 
     Parameters
     ----------
@@ -185,14 +198,19 @@ def reason_of_machine(run: Run) -> Failure | None:
         A run that ended.
     """
     said = f"{run.stderr}\n{run.end.error_message or ''}"
-    if DISK_FULL_TEXT.search(said):
+    if _any(DISK_FULL.system, said):
         return DISK_FULL
-    silent = not run.end.job_done and run.end.error_message is None
-    if OUT_OF_MEMORY_TEXT.search(said) and not run.end.job_done:
+    if _any(OUT_OF_MEMORY.system, said) and not run.end.job_done:
         return OUT_OF_MEMORY
     told = run.end.walltime_exceeded or run.end.ph_not_converged or run.end.scf_not_converged
-    if not silent or told or run.stopped or WANNIER_TEXT.search(run.text):
-        return None
-    if shutil.disk_usage(run.output.parent).free < FULL_DISK_BYTES:
+    silent = not run.end.job_done and run.end.error_message is None and not told and not run.stopped
+    silent = silent and not is_printed(WANNIER_STOPPED, run.text)
+    if (silent or run.end.succeeded) and shutil.disk_usage(run.output.parent).free < FULL_DISK_BYTES:
         return DISK_FULL
-    return CRASHED if CRASH_TEXT.search(said) else KILLED
+    if not silent:
+        return None
+    return next((reason for reason in (BROKEN_FILE, CRASHED) if _any(reason.system, said)), KILLED)
+
+
+def _any(patterns: Iterable[str], text: str) -> bool:
+    return any(re.search(pattern, text, re.IGNORECASE) for pattern in patterns)

@@ -21,16 +21,12 @@ from hightc.makers.qe.failures_epw import (
     WANNIER_STOPPED,
     WANNIER_TOO_FEW_BANDS,
 )
-from hightc.makers.qe.handlers_base import WANNIER_TEXT, FailureHandler, Run, is_error_of
+from hightc.makers.qe.handlers_base import FailureHandler, Run, is_printed
 from hightc.makers.qe.inputs import Namelists
 
 TEMPERATURE = re.compile(r"^\s*temp\(\s*\d+\)\s*=\s*(\S+) K\s*$", re.MULTILINE)
 CONVERGED = "Convergence was reached in nsiter"
-PADE_NAN = re.compile(r"pade\s+Re\[znorm\][^\n]*\n\s*\d+\s+NaN", re.IGNORECASE)
 BANDS_OF_A_K_POINT = re.compile(r"ERROR AT K-POINT.*?BANDS: \(eV\)(.*?)Exiting", re.DOTALL)
-FROZEN_WINDOW = "More states in the frozen window than target WFs"
-OUTER_WINDOW = "Energy window contains fewer states than number of target WFs"
-TOO_FEW_BANDS = "dis_spheres_first_wann is larger than num_bands-num_wann+1"
 MACHINE_OF_WANNIER = re.compile(
     r"error:? (?:in )?(?:de)?allocating|problem opening|error opening|no space left", re.IGNORECASE
 )
@@ -129,10 +125,6 @@ class AboveTcHandler(FailureHandler):
 
     failure = EPW_ABOVE_TC
 
-    def matches(self, run: Run) -> bool:
-        """Whether the mixing of the gap broke down."""
-        return "mix_broyden" in (run.end.error_routine or "") and is_error_of(self.failure, run.end)
-
     def changes(self, run: Run) -> Namelists | None:
         """Keep what was solved."""
         return keep_solved_temperatures(run)
@@ -160,19 +152,11 @@ class PadeNanHandler(FailureHandler):
 
     failure = EPW_PADE_NAN
 
-    def matches(self, run: Run) -> bool:
-        """Whether the continuation gave NaN."""
-        return is_error_of(self.failure, run.end) or PADE_NAN.search(run.text) is not None
-
 
 class FrozenWindowHandler(FailureHandler):
     """A frozen window that holds no more bands than there are Wannier functions."""
 
     failure = WANNIER_FROZEN_WINDOW
-
-    def matches(self, run: Run) -> bool:
-        """Whether wannier90 found too many bands in the frozen window."""
-        return FROZEN_WINDOW in run.text
 
     def changes(self, run: Run) -> Namelists | None:
         """End the window below the first band too many at the k point that wannier90 named last in its own output."""
@@ -200,10 +184,6 @@ class OuterWindowHandler(FailureHandler):
 
     failure = WANNIER_OUTER_WINDOW
 
-    def matches(self, run: Run) -> bool:
-        """Whether wannier90 found too few bands in the outer window."""
-        return OUTER_WINDOW in run.text
-
     def changes(self, run: Run) -> Namelists | None:
         """Open the window upwards; nothing if it has no upper end."""
         top = run.namelists()["inputepw"].get("dis_win_max")
@@ -215,10 +195,6 @@ class TooFewBandsForWannierHandler(FailureHandler):
 
     failure = WANNIER_TOO_FEW_BANDS
 
-    def matches(self, run: Run) -> bool:
-        """Whether wannier90 was given fewer bands than Wannier functions."""
-        return TOO_FEW_BANDS in run.text
-
 
 class WannierStoppedHandler(FailureHandler):
     """Nothing mends what wannier90 alone can tell: say so at once."""
@@ -227,6 +203,7 @@ class WannierStoppedHandler(FailureHandler):
 
     def matches(self, run: Run) -> bool:
         """Whether wannier90 stopped the program for a reason that no other handler sees, nor is the machine's."""
-        if WANNIER_TEXT.search(run.text) is None or MACHINE_OF_WANNIER.search(run.text):
+        if not is_printed(self.failure, run.text) or MACHINE_OF_WANNIER.search(run.text):
             return False
-        return not any(reason in run.text for reason in (FROZEN_WINDOW, OUTER_WINDOW, TOO_FEW_BANDS))
+        known = (WANNIER_FROZEN_WINDOW, WANNIER_OUTER_WINDOW, WANNIER_TOO_FEW_BANDS)
+        return not any(is_printed(failure, run.text) for failure in known)

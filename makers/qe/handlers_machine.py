@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from hightc.analysis.parsers.run_end import RunEnd
 from hightc.makers.qe.failures import (
+    BROKEN_FILE,
     CRASHED,
     DISK_FULL,
     KILLED,
@@ -24,8 +23,6 @@ from hightc.makers.qe.handlers_base import (
     reason_of_machine,
 )
 from hightc.makers.qe.inputs import Namelists
-
-PSEUDOPOTENTIAL_ROUTINES = re.compile(r"readpp|read_?upf|read_ps|scan_inp|upf|pseudo", re.IGNORECASE)
 
 
 class LighterJob(Protocol):
@@ -49,6 +46,16 @@ class WalltimeHandler(FailureHandler):
         if "inputph" in run.namelists():
             return {"inputph": from_first_unfinished_q(run)}
         return {"control": {"restart_mode": "restart"}}
+
+
+class BrokenFileHandler(FailureHandler):
+    """Nothing mends a file that was left incomplete: say so at once."""
+
+    failure = BROKEN_FILE
+
+    def matches(self, run: Run) -> bool:
+        """Whether a file could not be read, in a run that does not continue another."""
+        return reason_of_machine(run) is self.failure and not run.continues
 
 
 class KilledHandler(StartAgainHandler):
@@ -111,10 +118,6 @@ class PseudopotentialHandler(FailureHandler):
 
     failure = PSEUDOPOTENTIAL
 
-    def matches(self, run: Run) -> bool:
-        """Whether reading a pseudopotential failed."""
-        return is_pseudopotential_error(run.end)
-
 
 class ReturnCodeHandler(FailureHandler):
     """Nothing excuses a return code: say so at once."""
@@ -133,17 +136,6 @@ class ReturnCodeHandler(FailureHandler):
         return not any(other.matches(run) for other in self.others)
 
 
-def is_pseudopotential_error(end: RunEnd) -> bool:
-    """Whether reading a pseudopotential failed.
-
-    Parameters
-    ----------
-    end
-        End of the run.
-    """
-    return end.error_message is not None and bool(PSEUDOPOTENTIAL_ROUTINES.search(end.error_routine or ""))
-
-
 def with_machine_handlers(handlers: Sequence[FailureHandler], stem: str) -> list[FailureHandler]:
     """Add the handlers of what every program can meet.
 
@@ -158,6 +150,7 @@ def with_machine_handlers(handlers: Sequence[FailureHandler], stem: str) -> list
         *handlers,
         DiskFullHandler(stem),
         OutOfMemoryHandler(stem),
+        BrokenFileHandler(stem),
         CrashedHandler(stem),
         KilledHandler(stem),
     ]

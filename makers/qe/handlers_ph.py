@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hightc.makers.qe.failures import PH_DIVERGED, PH_NOT_CONVERGED
-from hightc.makers.qe.handlers_base import FailureHandler, Run, from_first_unfinished_q, is_error_of
+from hightc.makers.qe.failures import FFT_SYMMETRY, PH_DIVERGED, PH_NOT_CONVERGED
+from hightc.makers.qe.handlers_base import FailureHandler, Run, from_first_unfinished_q
 from hightc.makers.qe.inputs import Namelists
 
 
@@ -31,6 +31,8 @@ class PhononDivergenceHandler(_ResponseHandler):
 
     failure = PH_DIVERGED
 
-    def matches(self, run: Run) -> bool:
-        """Whether the mixing of the response broke down."""
-        return "broyden" in (run.end.error_routine or "") and is_error_of(self.failure, run.end)
+
+class FftSymmetryHandler(FailureHandler):
+    """Nothing mends an FFT grid that breaks the symmetry of the crystal: say so at once."""
+
+    failure = FFT_SYMMETRY

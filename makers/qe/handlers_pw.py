@@ -7,8 +7,8 @@ import re
 
 from hightc.makers.qe.failures import (
     BFGS_HISTORY,
+    BROKEN_FILE,
     EIGENVALUES_NOT_CONVERGED,
-    FFT_SYMMETRY,
     GEOMETRY_NOT_CONVERGED,
     OVERLAP_MATRIX,
     RESTART_FAILED,
@@ -16,8 +16,7 @@ from hightc.makers.qe.failures import (
     SCF_OSCILLATING,
     TOO_FEW_BANDS,
 )
-from hightc.makers.qe.handlers_base import FailureHandler, Run, is_known_error, reason_of_machine
-from hightc.makers.qe.handlers_machine import is_pseudopotential_error
+from hightc.makers.qe.handlers_base import FailureHandler, Run, is_known_error, is_printed, reason_of_machine
 from hightc.makers.qe.inputs import Namelists
 
 DEFAULT_NSTEP = 50
@@ -31,8 +30,6 @@ DEFAULT_MIXING_BETA = 0.7
 
 FINAL_SCF = "Final scf calculation at the relaxed structure"
 """What pw.x prints before it computes the relaxed cell in its own basis set; 6.7 counts that as an ionic step."""
-
-BFGS_GAVE_UP = "history already reset at previous step: stopping"
 
 ACCURACY = re.compile(r"estimated scf accuracy\s+<\s+(\S+) Ry")
 LEAST_STEPS = 6
@@ -118,7 +115,7 @@ class BfgsHistoryHandler(FailureHandler):
 
     def matches(self, run: Run) -> bool:
         """Whether BFGS gave up."""
-        return run.end.succeeded and BFGS_GAVE_UP in run.text
+        return run.end.succeeded and is_printed(self.failure, run.text)
 
     def changes(self, run: Run) -> Namelists | None:
         """A hundredth of the threshold."""
@@ -153,15 +150,9 @@ class RestartFailedHandler(FailureHandler):
     failure = RESTART_FAILED
 
     def matches(self, run: Run) -> bool:
-        """Whether an error that no other entry of the table knows ended a continued run."""
-        if run.end.error_message is None or is_known_error("pw", run.end) or is_pseudopotential_error(run.end):
+        """Whether a file it could not read, or an error that no other entry of the table knows, ended it."""
+        if not run.continues:
             return False
-        if reason_of_machine(run) is not None:
-            return False
-        return run.namelists().get("control", {}).get("restart_mode") == "restart"
-
-
-class FftSymmetryHandler(FailureHandler):
-    """Nothing mends an FFT grid that breaks the symmetry of the crystal: say so at once."""
-
-    failure = FFT_SYMMETRY
+        reason = reason_of_machine(run)
+        unknown = run.end.error_message is not None and not is_known_error("pw", run.end)
+        return reason is BROKEN_FILE or (reason is None and unknown)

@@ -144,6 +144,42 @@ def test_gamma_is_judged_with_the_sum_rule_where_it_is_known(corrected_per_cm, s
     assert f"-60.0 -60.0 -60.0 cm^-1 as computed, {corrected_per_cm:.1f}" in verdict.message
 
 
+def with_optical(modes, optical_per_cm):
+    """The same with the softest optical mode here."""
+    corrected = modes.corrected_mev.copy()
+    corrected[3] = optical_per_cm * PER_CM_MEV
+    return GammaModes(modes.frequencies_mev, np.sort(corrected), modes.acoustic_mev, modes.acoustic_corrected_mev)
+
+
+# 1 THz is 33.4 cm^-1: the limit of optical modes everywhere; acoustic ones at Gamma may go down to -45 cm^-1
+@pytest.mark.parametrize(
+    ("acoustic_per_cm", "optical_per_cm", "status", "decisive_per_cm", "limit_per_cm"),
+    [
+        (0.0, -33.0, "stable", -33.0, -33.36),
+        (0.0, -34.0, "unstable", -34.0, -33.36),
+        (-40.0, 50.0, "stable", -40.0, -45.0),
+        (-40.0, -34.0, "unstable", -34.0, -33.36),
+        (-46.0, 50.0, "unstable", -46.0, -45.0),
+    ],
+)
+def test_optical_modes_at_gamma_are_held_to_the_limit_of_all_others(
+    acoustic_per_cm, optical_per_cm, status, decisive_per_cm, limit_per_cm
+):
+    gamma = with_optical(gamma_modes(acoustic_per_cm, acoustic_per_cm), optical_per_cm)
+    verdict = find_imaginary_modes(computed(acoustic_per_cm, 2)[:1], gamma=gamma)
+    assert verdict.status == status
+    assert verdict.decisive_mev == pytest.approx(decisive_per_cm * PER_CM_MEV)
+    assert verdict.threshold_mev == pytest.approx(limit_per_cm * PER_CM_MEV, rel=1e-3)
+
+
+@pytest.mark.parametrize(("optical_per_cm", "status"), [(-33.0, "stable"), (-34.0, "marginal")])
+def test_interpolated_optical_modes_at_gamma_are_those_far_from_zero(optical_per_cm, status):
+    frequencies = np.array([[optical_per_cm, -0.3, 0.0, 0.2, 60.0, 80.0]]) * PER_CM_MEV
+    verdict = find_imaginary_modes(PhononFrequencies(q_cartesian=np.zeros((1, 3)), frequencies_mev=frequencies))
+    assert verdict.status == status
+    assert verdict.decisive_mev == pytest.approx(optical_per_cm * PER_CM_MEV)
+
+
 def test_large_error_of_the_acoustic_modes_is_a_warning():
     assert find_imaginary_modes(computed(-40, 2), gamma=gamma_modes(-40, 0)).warnings == ()
     (warning,) = find_imaginary_modes(computed(-60, 2), gamma=gamma_modes(-60, 0)).warnings

@@ -23,12 +23,11 @@ def flat(*centres, width=0.5, n_k=9):
     return np.array(centres) + width / 2 * np.cos(np.linspace(0, np.pi, n_k))[:, None]
 
 
-def lead(spinors=1):
-    return (
-        Shell("Pb", 5, 2, 5 * spinors, full=True),
-        Shell("Pb", 6, 0, spinors, full=True),
-        Shell("Pb", 6, 1, 3 * spinors, full=False),
-    )
+LEAD = (
+    Shell("Pb", 5, 2, 5, full=True),
+    Shell("Pb", 6, 0, 1, full=True),
+    Shell("Pb", 6, 1, 3, full=False),
+)
 
 
 NIOBIUM = (
@@ -43,13 +42,13 @@ def test_d_shell_of_lead_is_left_out_and_sp_is_kept():
     # fcc lead: d around -17 eV, s isolated but no deeper than -6.5 eV, p around the Fermi energy
     energies = np.hstack([flat(*[-17.0] * 5), flat(-9.0, width=5.0), flat(-1.0, 0.5, 2.0, 8.0, width=4.0)])
     assert isolated_groups(energies, FERMI_EV) == (5, 0)
-    assert deep_shells(lead(), 5) == lead()[:1]
+    assert deep_shells(LEAD, 5) == LEAD[:1]
 
 
 def test_most_bands_that_a_gap_cuts_off_come_first():
     energies = flat(*[-17.0] * 5, -12.0, -1.0, 0.5, 2.0, 8.0)
     assert isolated_groups(energies, FERMI_EV) == (6, 5, 0)
-    assert deep_shells(lead(), 6) == lead()[:2]
+    assert deep_shells(LEAD, 6) == LEAD[:2]
 
 
 def test_semicore_of_niobium_is_left_out():
@@ -71,8 +70,7 @@ def test_isolated_bands_count_as_deep_only_far_below_the_fermi_energy(top, cuts)
 
 
 def test_bands_that_no_full_shells_make_up_cannot_be_left_out():
-    assert deep_shells(lead(), 3) is None
-    assert deep_shells(lead(spinors=2), 10) == lead(spinors=2)[:1]
+    assert deep_shells(LEAD, 3) is None
 
 
 def test_of_several_choices_the_shell_farthest_from_valence_is_taken():
@@ -126,24 +124,22 @@ def test_fewer_bands_than_functions_are_refused():
         candidate_windows(flat(-2.0, 1.0), 4, FERMI_EV)
 
 
-@pytest.mark.parametrize("spinors", [False, True])
-def test_polarisation_adds_the_lowest_missing_momentum(spinors):
-    factor = 2 if spinors else 1
-    sp = (Shell("Al", 3, 0, 2 * factor, full=True), Shell("Al", 3, 1, 6 * factor, full=False))
-    assert with_polarization(sp, spinors=spinors)[2:] == (Shell("Al", 3, 2, 10 * factor, full=False),)
-    d = (Shell("Cu", 3, 2, 5 * factor, full=True),)
-    assert with_polarization(d, spinors=spinors)[1:] == (Shell("Cu", 3, 0, factor, full=False),)
+def test_polarisation_adds_the_lowest_missing_momentum():
+    sp = (Shell("Al", 3, 0, 2, full=True), Shell("Al", 3, 1, 6, full=False))
+    assert with_polarization(sp)[2:] == (Shell("Al", 3, 2, 10, full=False),)
+    d = (Shell("Cu", 3, 2, 5, full=True),)
+    assert with_polarization(d)[1:] == (Shell("Cu", 3, 0, 1, full=False),)
 
 
 def test_polarisation_of_a_transition_metal_is_f_and_there_it_ends():
-    assert with_polarization(NIOBIUM, spinors=False)[4:] == (Shell("Nb", 5, 3, 7, full=False),)
+    assert with_polarization(NIOBIUM)[4:] == (Shell("Nb", 5, 3, 7, full=False),)
     lanthanum = (*NIOBIUM, Shell("Nb", 4, 3, 7, full=False))
-    assert with_polarization(lanthanum, spinors=False) == lanthanum
+    assert with_polarization(lanthanum) == lanthanum
 
 
 def test_each_element_is_polarised_by_itself():
     shells = (Shell("Mg", 3, 0, 1, full=True), Shell("B", 2, 0, 2, full=True), Shell("B", 2, 1, 6, full=False))
-    added = with_polarization(shells, spinors=False)[3:]
+    added = with_polarization(shells)[3:]
     assert added == (Shell("Mg", 3, 1, 3, full=False), Shell("B", 3, 2, 10, full=False))
 
 

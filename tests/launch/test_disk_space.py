@@ -70,6 +70,19 @@ def test_material_whose_need_is_not_known_is_named(materials, database, tmp_path
     require_room(need, tmp_path, settings)
 
 
+def test_wannier_route_needs_more(materials, database, tmp_path, settings) -> None:
+    route = ALUMINIUM.replace('protocol = "draft"', 'protocol = "draft"\nroute = "wannier"')
+    orbitals = (
+        ' z_valence="3.0"/>\n<PP_CHI.1 label="3S" l="0" occupation="2.0"/>\n<PP_CHI.2 label="3P" l="1" occupation="1.0"'
+    )
+    needs = [
+        campaign_need(materials(text, valence=orbitals), database, tmp_path, settings).need_gb
+        for text in (ALUMINIUM, route)
+    ]
+    # four functions of Al on 8x8x8 k points: 26 MB of wavefunctions and copies, 9 MB of coupling, 23 MB of texts
+    assert needs[0] + 0.05 < needs[1] < needs[0] + 0.5
+
+
 def test_too_small_a_disk_is_refused_with_what_to_do(tmp_path: Path, settings: Settings) -> None:
     need = CampaignNeed(need_gb=5.0, free_gb=5.5, largest="Pb", unknown=())
     expected = r"expected about 5 GB .* and 1 GB to spare, found 5.5 GB free; most is for Pb: free some space"

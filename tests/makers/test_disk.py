@@ -37,3 +37,15 @@ def test_files_behind_a_link_stay(merged, tmp_path):
     (merged / "04-ph" / "merged" / "out" / "x.link").symlink_to(target / "x.wfc1")
     drop_scratch(merged, "results")
     assert (target / "x.wfc1").is_file()
+
+
+@pytest.mark.parametrize(("keep", "left"), [("everything", True), ("restart", False), ("results", False)])
+def test_copies_of_potentials_go_and_texts_beside_them_stay(tmp_path, keep, left):
+    save = tmp_path / "material" / "09-epw" / "save"
+    (save / "hightc.phsave").mkdir(parents=True)
+    for name in ("hightc.dvscf_q1", "hightc.dyn_q1", "hightc.phsave/patterns.1.xml"):
+        (save / name).write_text("content")
+    freed = drop_scratch(tmp_path / "material", keep)
+    assert (save / "hightc.dvscf_q1").is_file() is left
+    assert freed == (0 if left else len("content"))
+    assert (save / "hightc.dyn_q1").is_file()

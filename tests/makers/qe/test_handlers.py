@@ -6,6 +6,7 @@ from hightc.makers.qe.failures import FAILURES
 from hightc.makers.qe.handlers import (
     AboveTcHandler,
     BfgsHistoryHandler,
+    BrokenFileHandler,
     CoarseMeshHandler,
     CrashedHandler,
     EigenvaluesHandler,
@@ -27,6 +28,7 @@ from hightc.makers.qe.handlers import (
     PhononConvergenceHandler,
     PhononDivergenceHandler,
     PseudopotentialHandler,
+    RestartFailedHandler,
     ScfConvergenceHandler,
     ScfOscillationHandler,
     TooFewBandsForWannierHandler,
@@ -51,9 +53,15 @@ ENDINGS = {
     ("qe/overlap_matrix", "scf", "pw"): {OverlapMatrixHandler},
     ("qe/eigenvalues_not_converged", "nscf", "pw"): {EigenvaluesHandler},
     ("qe/too_few_bands", "scf", "pw"): {TooFewBandsHandler},
+    ("qe/fermi_not_bracketed", "scf", "pw"): {TooFewBandsHandler},
     ("qe/pw_max_seconds", "scf", "pw"): {WalltimeHandler},
     ("qe/missing_pseudopotential", "scf", "pw"): {PseudopotentialHandler},
+    ("qe/unreadable_pseudopotential", "scf", "pw"): {PseudopotentialHandler},
+    ("qe/broken_pseudopotential", "scf", "pw"): {BrokenFileHandler},
     ("qe/relax_not_converged", "relax", "pw"): {GeometryConvergenceHandler},
+    ("qe/final_scf_without_a_step", "relax", "pw"): {GeometryConvergenceHandler},
+    ("qe/bfgs_history", "relax", "pw"): {BfgsHistoryHandler},
+    ("qe/restart_failed", "relax", "pw"): {RestartFailedHandler},
     ("qe/crashed", "scf", "pw"): {CrashedHandler},
     ("qe/out_of_memory", "scf", "pw"): {OutOfMemoryHandler},
     ("qe/al_linear_response", "elph", "ph"): set(),
@@ -61,6 +69,7 @@ ENDINGS = {
     ("qe/ph_max_seconds", "ph", "ph"): {WalltimeHandler},
     ("qe/ph_diverged", "ph", "ph"): {PhononDivergenceHandler},
     ("qe/ph_fft_symmetry", "ph", "ph"): {FftSymmetryHandler},
+    ("qe/fft_translations", "ph", "ph"): {FftSymmetryHandler},
     ("qe/ph_mesh_breaks_symmetry", "ph", "ph"): set(),
     ("qe/al_linear_response", "q2r", "q2r"): set(),
     ("qe/missing_elph_smearing", "q2r", "q2r"): {ElphFilesHandler},
@@ -75,7 +84,16 @@ ENDINGS = {
     ("epw/fine_mesh_not_multiple", "epw", "epw"): {FineMeshHandler},
     ("epw/mesh_symmetry_refused", "epw", "epw"): {MeshSymmetryHandler},
     ("epw/epw_coarse_mesh", "epw", "epw"): {CoarseMeshHandler},
+    ("epw/q_mesh_not_commensurate", "epw", "epw"): {CoarseMeshHandler},
     ("epw/epw_files", "epw", "epw"): {EpwFilesHandler},
+    **{
+        ("epw/epw_files", f"no_{file}", "epw"): {EpwFilesHandler}
+        for file in (
+            *("dynamical_matrix", "potential", "wavefunctions", "save"),
+            *("ukk", "crystal", "epwdata", "dmedata", "epmatwp", "ephmat"),
+        )
+    },
+    ("epw/epw_files", "no_egnv", "epw"): {BrokenFileHandler},
     ("epw/wannier_frozen_window", "epw", "epw"): {FrozenWindowHandler},
     ("epw/wannier_outer_window", "epw", "epw"): {OuterWindowHandler},
     ("epw/wannier_too_few_bands", "epw", "epw"): {TooFewBandsForWannierHandler},
@@ -91,7 +109,7 @@ HANDLERS_OF = {
 }
 
 
-@pytest.mark.parametrize(("ending", "expected"), ENDINGS.items(), ids=lambda value: "-".join(map(str, value))[:40])
+@pytest.mark.parametrize(("ending", "expected"), ENDINGS.items(), ids=lambda value: "-".join(map(str, value))[:60])
 def test_recorded_ending_is_seen_by_its_handler_and_no_other(recorded, ending, expected):
     case, stem, program = ending
     folder = recorded(case, stem)

@@ -46,6 +46,13 @@ def test_full_disk_on_stderr_is_seen_as_such_and_not_as_killed(recorded, text):
     assert [type(handler) for handler in pw_handlers("scf") if handler.check(str(folder))] == [DiskFullHandler]
 
 
+@pytest.mark.parametrize(("free", "expected"), [(0, [DiskFullHandler]), (10**9, [])])
+def test_run_that_ends_well_on_a_disk_without_space_is_not_believed(recorded, monkeypatch, free, expected):
+    folder = recorded("qe/al_scf", "scf")
+    monkeypatch.setattr(handlers_base.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    assert [type(handler) for handler in pw_handlers("scf") if handler.check(str(folder))] == expected
+
+
 @pytest.mark.parametrize(("free", "expected"), [(0, DiskFullHandler), (10**9, KilledHandler)])
 def test_silent_end_on_a_disk_without_space_is_a_full_disk(recorded, monkeypatch, free, expected):
     folder = recorded("qe/al_scf", "scf")
@@ -73,6 +80,12 @@ def test_pw_continues_after_a_clean_stop_and_starts_again_after_a_kill(recorded)
     assert (folder / "scf.in").read_text() == before
     WalltimeHandler("scf").correct(str(folder))
     assert read_namelists(folder / "scf.in")["control"]["restart_mode"] == "restart"
+
+
+@pytest.mark.parametrize("make", [KilledHandler, CrashedHandler])
+def test_pw_that_was_killed_while_it_continued_starts_from_scratch(recorded, make):
+    folder = recorded("qe/restart_failed", "relax")
+    assert make("relax").correct(str(folder))["actions"] == ["control.restart_mode: restart -> from_scratch"]
 
 
 @pytest.mark.parametrize("make", [KilledHandler, CrashedHandler, OutOfMemoryHandler])

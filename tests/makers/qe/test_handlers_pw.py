@@ -14,22 +14,20 @@ from hightc.makers.qe.handlers import (
     pw_handlers,
 )
 from hightc.makers.qe.handlers_pw import is_oscillating
-from hightc.makers.qe.inputs import read_namelists
+from hightc.makers.qe.inputs import edit_namelists, read_namelists
 
 
-@pytest.mark.parametrize(("mode", "seen"), [("'restart'", True), ("'from_scratch'", False)])
-def test_error_is_a_failed_restart_only_in_a_run_that_continued(tmp_path, mode, seen):
-    (tmp_path / "pw.in").write_text(f"&control\n restart_mode={mode}\n/\n&system\n/\n")
-    rule = " " + "%" * 78
-    (tmp_path / "pw.out").write_text(
-        f"\n     Program PWSCF v.6.7MaX starts on today\n{rule}\n     Error in routine electrons (1):\n"
-        f"     charge is wrong\n{rule}\n"
-    )
-    handler = RestartFailedHandler("pw")
-    assert handler.check(str(tmp_path)) is seen
-    if seen:
-        assert handler.correct(str(tmp_path))["actions"] == ["control.restart_mode: restart -> from_scratch"]
-        assert not handler.check(str(tmp_path))
+@pytest.mark.parametrize(("case", "stem"), [("restart_failed", "relax"), ("broken_pseudopotential", "scf")])
+@pytest.mark.parametrize("mode", ["restart", "from_scratch"])
+def test_error_or_a_broken_file_is_a_failed_restart_only_in_a_run_that_continued(recorded, case, stem, mode):
+    folder = recorded(f"qe/{case}", stem)
+    edit_namelists(folder / f"{stem}.in", {"control": {"restart_mode": mode}})
+    handler = RestartFailedHandler(stem)
+    assert handler.check(str(folder)) is (mode == "restart")
+    if mode == "restart":
+        assert [type(one) for one in pw_handlers(stem) if one.check(str(folder))] == [RestartFailedHandler]
+        assert handler.correct(str(folder))["actions"] == ["control.restart_mode: restart -> from_scratch"]
+        assert not handler.check(str(folder))
 
 
 def test_scf_ladder_is_climbed_rung_by_rung_and_each_action_is_told(recorded):
@@ -102,21 +100,18 @@ def test_bands_that_no_input_names_are_not_raised(recorded):
 
 
 def test_relaxation_on_the_noise_of_its_forces_begins_anew_with_a_stricter_threshold(recorded):
-    folder = recorded("qe/al_scf", "scf")
-    handler = BfgsHistoryHandler("scf")
-    assert not handler.check(str(folder))
-    with (folder / "scf.out").open("a") as output:
-        output.write("     bfgs: history already reset at previous step: stopping\n")
-    assert [type(one) for one in pw_handlers("scf") if one.check(str(folder))] == [BfgsHistoryHandler]
-    before = float(read_namelists(folder / "scf.in")["electrons"]["conv_thr"])
+    folder = recorded("qe/bfgs_history", "relax")
+    handler = BfgsHistoryHandler("relax")
     handler.correct(str(folder))
-    assert read_namelists(folder / "scf.in")["electrons"]["conv_thr"] == pytest.approx(0.01 * before)
+    assert read_namelists(folder / "relax.in")["electrons"]["conv_thr"] == pytest.approx(1e-5)  # of 1e-3
     assert not handler.raise_on_max  # the Maker takes what is left, with a warning
 
 
 @pytest.mark.parametrize("known", ["pseudopotential", "bands"])
 def test_error_of_a_continued_run_that_another_handler_knows_is_left_to_it(tmp_path, known):
-    routine, message = {"pseudopotential": ("readpp", "file gone"), "bands": ("setup", "too few bands")}[known]
+    routine, message = {"pseudopotential": ("readpp", "file ./Al.UPF not found"), "bands": ("setup", "too few bands")}[
+        known
+    ]
     (tmp_path / "pw.in").write_text("&control\n restart_mode='restart'\n/\n&system\n nbnd=2\n/\n")
     rule = " " + "%" * 78
     (tmp_path / "pw.out").write_text(f"{rule}\n     Error in routine {routine} (1):\n     {message}\n{rule}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -75,6 +76,97 @@ def test_bands_too_few_for_the_electrons_are_doubled_and_the_change_of_physics_t
     assert result.corrections[0].physics == "more bands are computed than the recipe asks for"
 
 
+def test_fermi_energy_that_no_band_reaches_is_found_with_twice_the_bands():
+    result = run("pw", recorded_input("qe/fermi_not_bracketed", "scf"))
+    assert told(result) == [("too_few_bands", "system.nbnd: 1 -> 2")]
+    assert result.end.succeeded
+
+
+def test_relaxation_whose_files_are_gone_starts_from_scratch():
+    Path("out").mkdir()
+    result = run("pw", recorded_input("qe/restart_failed", "relax"))
+    assert told(result) == [("restart_failed", "control.restart_mode: restart -> from_scratch")]
+    assert result.end.succeeded
+
+
+def test_relaxation_on_the_noise_of_its_forces_is_tried_once_more_and_then_taken():
+    result = run("pw", recorded_input("qe/bfgs_history", "relax"))
+    assert [entry[:2] for entry in told(result)] == [("bfgs_history", "electrons.conv_thr: 0.001 -> 1e-05")]
+
+
+def test_relaxation_without_a_step_left_for_its_final_scf_gets_more():
+    result = run("pw", recorded_input("qe/final_scf_without_a_step", "relax"))
+    assert told(result)[0][0] == "geometry_not_converged"
+    assert "control.nstep: 2 -> 4" in told(result)[0]
+    assert result.end.succeeded
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"hello", "file ./pseudo/Al.pz-vbc.UPF not readable: hightc doctor lists"),
+        ((DEBIAN_DIRECTORY / "Al.pz-vbc.UPF"), "Fortran runtime error.*stderr names the file or the reader"),
+    ],
+    ids=["of another form", "cut"],
+)
+def test_pseudopotential_that_cannot_be_read_ends_at_once_with_advice(content, reason):
+    text = recorded_input("qe/broken_pseudopotential", "scf")
+    Path("pseudo").unlink()
+    Path("pseudo").mkdir()
+    Path("pseudo/Al.pz-vbc.UPF").write_bytes(content if isinstance(content, bytes) else content.read_bytes()[:3000])
+    with pytest.raises(ProgramFailedError, match=reason):
+        run("pw", text)
+
+
+def test_pseudopotential_that_is_missing_ends_at_once_with_advice():
+    with pytest.raises(ProgramFailedError, match=r"file .* not found: hightc doctor lists"):
+        run("pw", recorded_input("qe/missing_pseudopotential", "scf"))
+
+
+def test_response_that_grows_beyond_all_bounds_is_computed_anew_from_the_start_of_its_q_point():
+    run("pw", recorded_input("qe/ph_not_converged", "scf"))
+    assert run("ph", recorded_input("qe/ph_diverged", "ph", "inputph", recover=False, last_q=1)).end.succeeded
+    Path("al.EXIT").touch()  # ph.x stops itself in the second q point
+    Path("ph.in").write_text(recorded_input("qe/ph_diverged", "ph", "inputph", recover=False, start_q=2))
+    subprocess.run(["ph.x", "-in", "ph.in"], capture_output=True, check=False)
+    Path("al.EXIT").unlink(missing_ok=True)
+    result = run("ph", recorded_input("qe/ph_diverged", "ph"))
+    assert [entry[0] for entry in told(result)] == ["ph_diverged"]
+    assert "inputph.recover: True -> False" in told(result)[0]
+    assert result.end.succeeded
+
+
+FULL_DISK = """
+from pathlib import Path
+from hightc.makers.errors import ProgramFailedError, ScratchError
+from hightc.makers.execution import run_program
+from hightc.makers.qe.handlers import pw_handlers
+from hightc.makers.settings import compute_settings
+try:
+    run_program("pw", input_text=Path("edit.in").read_text(), handlers=pw_handlers("pw"), settings=compute_settings())
+except (ProgramFailedError, ScratchError) as error:
+    print(error)
+"""
+
+
+def test_disk_that_is_full_at_the_end_is_told_although_pw_says_that_all_is_done(tmp_path):
+    """In a mount namespace of its own, with a disk too small for wavefunctions."""
+    recorded_input("qe/too_few_bands", "scf", "system", nbnd=6)
+    (tmp_path / "small").mkdir()
+    Path("run.py").write_text(FULL_DISK)
+    mount = f"mount -t tmpfs -o size=120k tmpfs {tmp_path}/small"
+    namespace = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*namespace, mount], capture_output=True, check=False).returncode:
+        pytest.skip("needs mount namespaces")
+    # the output lies elsewhere, or its last words might find no place either
+    fill = f"{mount} && cp -P edit.in run.py pseudo {tmp_path}/small && cd {tmp_path}/small && ln -s ../pw.out pw.out"
+    script = f"{fill} && {sys.executable} run.py; tail -n 3 pw.out"
+    finished = subprocess.run([*namespace, script], capture_output=True, text=True, check=False)
+    assert "JOB DONE" in finished.stdout
+    assert "no space is left on the device" in finished.stdout, finished.stderr
+    assert "free space in the scratch folder" in finished.stdout
+
+
 def test_eigenvalues_asked_for_too_exactly_are_computed_as_exactly_as_can_be():
     run("pw", recorded_input("qe/too_few_bands", "scf", "system", nbnd=6))
     result = run("pw", recorded_input("qe/eigenvalues_not_converged", "nscf"))
@@ -88,10 +180,19 @@ def test_atoms_on_each_other_end_with_advice_after_two_other_diagonalisations():
     assert read_namelists(Path("pw.in"))["electrons"]["diagonalization"] == "paro"
 
 
-def test_fft_grid_without_the_symmetry_of_the_crystal_ends_at_once_with_advice():
-    run("pw", recorded_input("qe/ph_fft_symmetry", "scf"))
-    with pytest.raises(ProgramFailedError, match=r"FFT grid incompatible with symmetry: the cell is symmetric only to"):
-        run("ph", recorded_input("qe/ph_fft_symmetry", "ph"))
+def test_message_that_takes_four_processes_is_one_of_the_program():
+    """ScaLAPACK, by which four processes or more diagonalise, says so of the atoms above."""
+    assert b"problems computing cholesky" in Path(shutil.which("pw.x")).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [("ph_fft_symmetry", "FFT grid incompatible with symmetry"), ("fft_translations", "incompatible FFT grid")],
+)
+def test_fft_grid_without_the_symmetry_of_the_crystal_ends_at_once_with_advice(case, message):
+    run("pw", recorded_input(f"qe/{case}", "scf"))
+    with pytest.raises(ProgramFailedError, match=f"{message}: the cell is symmetric only to"):
+        run("ph", recorded_input(f"qe/{case}", "ph"))
 
 
 def limited(folder, program, megabytes):

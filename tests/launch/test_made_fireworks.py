@@ -1,0 +1,112 @@
+"""A rerun job makes its jobs anew, and none of those of before is left, on the embedded server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.tiny_campaign import TinyRun
+from fireworks import LaunchPad
+from jobflow import Response, job
+
+from hightc.launch.lpad import write_launchpad_file
+from hightc.launch.store import Database
+from hightc.makers.dynamic_jobs import replace_by, running_job, take_the_place_of
+
+
+@job
+def number(value: int) -> int:
+    """Give a number back."""
+    return value
+
+
+@job
+def groups() -> Response[Any]:
+    """Make as many jobs as a file says, and a last one in the own place; none for zero."""
+    count, this = int(Path("../count").read_text()), running_job()
+    if not count:
+        return Response(output=0)
+    jobs = {"0": number(0)}
+    for index in range(1, count):
+        jobs[str(index)] = number(jobs[str(index - 1)].output)
+    last = nested(count, jobs[str(count - 1)].output)
+    take_the_place_of(last, this.uuid, this.index + 1)
+    return replace_by({**jobs, "last": last}, "groups", output=-1)
+
+
+@job
+def nested(count: int, after: int) -> Response[Any]:
+    """Make one more job in the own place, which sums up."""
+    this = running_job()
+    assert after == 0
+    more = number(10 * count)
+    take_the_place_of(more, this.uuid, this.index + 1)
+    return replace_by({"more": more}, "nested", output=-2)
+
+
+@pytest.fixture
+def finished(run_worker: TinyRun, tmp_path: Path):
+    """A material whose second step made jobs, and a third step that takes their result."""
+
+    def run(count: int) -> dict[str, int]:
+        first, second = number(1), groups()
+        third = number(second.output)
+        first.name, second.name, third.name = "first", "groups", "third"
+        submission = run_worker.submit("Al", [first, second, third])
+        (tmp_path / submission.material.folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / submission.material.folder / "count").write_text(str(count))
+        run_worker()
+        return submission
+
+    return run
+
+
+def state(database: Database) -> tuple[int, set[str], int]:
+    """How many fireworks there are, their states, and the number that the third step stored."""
+    fireworks = list(database.launchpad.fireworks.find({}, {"fw_id": 1, "state": 1}))
+    (workflow,) = database.launchpad.workflows.find({})
+    assert sorted(workflow["nodes"]) == sorted(entry["fw_id"] for entry in fireworks)
+    (third,) = database.collections["outputs"].find({"name": "Al third"})
+    return len(fireworks), {entry["state"] for entry in fireworks} | {workflow["state"]}, third["output"]
+
+
+def rerun(database: Database, name: str, tmp_path: Path, *, by: str) -> None:
+    (firework,) = database.launchpad.fireworks.find({"name": f"Al {name}"}, {"fw_id": 1})
+    launchpad = database.launchpad
+    if by == "lpad":
+        write_launchpad_file(database, tmp_path / "launchpad.yaml")
+        launchpad = LaunchPad.from_file(str(tmp_path / "launchpad.yaml"))
+    launchpad.rerun_fw(firework["fw_id"])
+    if by == "lpad":
+        launchpad.connection.close()
+
+
+@pytest.mark.parametrize("by", ["hightc", "lpad"])
+@pytest.mark.parametrize("name", ["groups", "first"])
+def test_rerun_leaves_one_of_each_job_and_their_documents(finished, run_worker, database, tmp_path, name, by):
+    finished(2)
+    before = state(database)
+    assert before == (7, {"COMPLETED"}, 20)
+    documents = database.collections["outputs"].count_documents({})
+    rerun(database, name, tmp_path, by=by)
+    run_worker()
+    assert state(database) == before
+    assert database.collections["outputs"].count_documents({}) == documents
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_rerun_that_makes_other_jobs_is_followed_by_those_alone(finished, run_worker, database, tmp_path, count):
+    submission = finished(2)
+    (tmp_path / submission.material.folder / "count").write_text(str(count))
+    rerun(database, "groups", tmp_path, by="lpad")
+    run_worker()
+    assert state(database) == (5 + count if count else 3, {"COMPLETED"}, 10 * count)
+
+
+def test_rerun_of_a_job_that_was_made_keeps_those_beside_it(finished, run_worker, database, tmp_path):
+    finished(2)
+    before = state(database)
+    rerun(database, "nested", tmp_path, by="hightc")
+    run_worker()
+    assert state(database) == before
