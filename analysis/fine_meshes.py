@@ -1,4 +1,4 @@
-"""When finer meshes no longer change the coupling and the critical temperature."""
+"""When finer meshes no longer change the coupling, the states at the Fermi energy and the critical temperature."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def compared(mesh: FineMesh, previous: FineMesh | None) -> FineMesh:
     change = (mesh.lambda_ - previous.lambda_) / mesh.lambda_ if mesh.lambda_ else None
     known = mesh.tc_kelvin is not None and previous.tc_kelvin is not None
     difference = mesh.tc_kelvin - previous.tc_kelvin if known else None  # type: ignore[operator]
-    return mesh.model_copy(update={"lambda_change": change, "tc_change_kelvin": difference})
+    changes = {"lambda_change": change, "tc_change_kelvin": difference, "dos_change": _dos_change(mesh, previous)}
+    return mesh.model_copy(update=changes)
 
 
 def mesh_convergence(
@@ -38,19 +39,23 @@ def mesh_convergence(
 ) -> FineMeshConvergence:
     """Judge a series of finer and finer meshes.
 
+    The density of states at the Fermi energy counts too: lambda is N(E_F) times a mean over the Fermi surface, and on a
+    mesh that does not resolve the smearing both can hold still by chance. fcc Al with 0.3 eV has lambda 0.465 and 0.471
+    on 20^3 and 24^3 k, N(E_F) 0.202 and 0.209; on 40^3 k it has 0.440 and 0.197.
+
     Parameters
     ----------
     meshes
         As :func:`compared` gives them, in the order they were computed.
     lambda_tolerance
-        Relative change of lambda that counts as still.
+        Relative change of lambda, and of N(E_F), that counts as still.
     tc_relative_tolerance, tc_tolerance_kelvin
         Relative change of Tc, or its change in K, that counts as still: the larger of the two.
 
     Returns
     -------
     FineMeshConvergence
-        Converged if lambda and Tc held still over the last two steps.
+        Converged if lambda, N(E_F) and Tc held still over the last two steps.
     """
     steps = list(pairwise(meshes))[-STILL_STEPS:]
     still = len(steps) == STILL_STEPS and all(
@@ -71,8 +76,17 @@ def _is_still(
 ) -> bool:
     if mesh.lambda_change is None or abs(mesh.lambda_change) >= lambda_tolerance:
         return False
+    dos_change = _dos_change(mesh, previous)
+    if dos_change is None or abs(dos_change) >= lambda_tolerance:
+        return False
     if mesh.tc_kelvin is None or mesh.tc_change_kelvin is None:
         # below the lowest temperature searched on both meshes: nothing moves
         return mesh.tc_kelvin is None and previous.tc_kelvin is None
     allowed = max(relative * mesh.tc_kelvin, absolute_kelvin)
     return abs(mesh.tc_change_kelvin) < allowed
+
+
+def _dos_change(mesh: FineMesh, previous: FineMesh) -> float | None:
+    """Relative change of N(E_F); None if there are no states at the Fermi energy."""
+    new, old = mesh.dos_per_ev_spin_cell, previous.dos_per_ev_spin_cell
+    return (new - old) / new if new else None

@@ -32,6 +32,7 @@ from hightc.makers.epw_staging import collect_phonons, drop_scratch, link, requi
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import ProgramRun, run_program
 from hightc.makers.gates import respond
+from hightc.makers.matrix_elements import require_paired_elements
 from hightc.makers.provenance import joined_provenance
 from hightc.makers.qe.epw_inputs import (
     MATRIX_ELEMENTS,
@@ -200,7 +201,9 @@ class FineMeshMaker(QEMaker):
             stage(vertex.provenance.directory, WANNIER_FILES)
             link(Path(vertex.provenance.directory), [VERTEX])
             discard_matrix_elements(Path.cwd())
-            return run_program("epw", input_text=text, handlers=epw_handlers("epw"), settings=self.settings())
+            run = run_program("epw", input_text=text, handlers=epw_handlers("epw"), settings=self.settings())
+            require_paired_elements(Path.cwd())
+            return run
 
         outputs = ("crystal.fmt", SPECTRUM, SPECTRUM_ISOTROPIC)
         along = (MATRIX_ELEMENTS, SELECTED_Q)

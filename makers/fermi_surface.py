@@ -113,7 +113,7 @@ class FermiSurfaceMaker(QEMaker):
 
 @dataclass
 class WannierFermiMaker(QEMaker):
-    """The same from Wannier functions that are there already: nothing is computed but the sums.
+    """Nesting and susceptibility from Wannier functions that are there already: no program is run.
 
     Attributes
     ----------

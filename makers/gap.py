@@ -12,10 +12,11 @@ from jobflow import job
 
 from hightc.analysis.documents import Alpha2FDocument, GapDocument, TemperatureGap, VertexDocument, WannierDocument
 from hightc.analysis.documents.base import IDENTITY
-from hightc.analysis.parsers.alpha2f import read_alpha2f
+from hightc.analysis.parsers.alpha2f import Alpha2FFile, read_alpha2f
 from hightc.analysis.parsers.eliashberg_gaps import GapAtTemperature
 from hightc.analysis.parsers.epw_output import read_epw_output
 from hightc.analysis.parsers.fermi_surface_gaps import read_fermi_surface_gaps
+from hightc.eliashberg import ParameterError
 from hightc.eliashberg.compatibility import CompatibleTc, epw_critical_temperature, epw_gap
 from hightc.makers.base import QEMaker, correction_warnings
 from hightc.makers.content_key import Calculation
@@ -103,13 +104,7 @@ class GapMaker(QEMaker):
             }
             runs.append(self._solve("isotropic", texts["isotropic"], spectrum))
             gaps = read_epw_output("isotropic.out").isotropic_gaps
-            isotropic = tuple(
-                _gap(
-                    gap,
-                    epw_gap(file.omega_mev, file.alpha2f, gap.temperature_k, self.mu_star, wscut_ev=cutoff_ev).gap_mev,
-                )
-                for gap in gaps
-            )
+            isotropic = tuple(_gap(gap, _own_gap_mev(file, gap.temperature_k, self.mu_star, cutoff_ev)) for gap in gaps)
             reason = self._why_isotropic_only(tc, folder)
             if reason is None:
                 try:
@@ -218,6 +213,15 @@ def lasting_reason(error: ProgramFailedError) -> str:
 def _pools(folder: Path) -> int:
     """Processes that wrote matrix elements; 0 if they are gone."""
     return len(list((folder / MATRIX_ELEMENTS).glob("ephmat*")))
+
+
+def _own_gap_mev(file: Alpha2FFile, temperature_k: float, mu_star: float, cutoff_ev: float) -> float | None:
+    """Solve the same equations with hightc; None where a low temperature makes its dense sums too long."""
+    try:
+        solution = epw_gap(file.omega_mev, file.alpha2f, temperature_k, mu_star, wscut_ev=cutoff_ev)
+    except ParameterError:
+        return None
+    return solution.gap_mev
 
 
 def _gap(gap: GapAtTemperature, own_gap_mev: float | None) -> TemperatureGap:

@@ -113,7 +113,8 @@ class TemperatureGap(Record):
     lowest_mev: float | None = Field(description="Lowest gap on the Fermi surface in meV; None if it was not printed.")
     highest_mev: float | None = Field(description="Highest gap in meV; None if it was not printed.")
     own_gap_mev: float | None = Field(
-        description="Gap in meV of the same isotropic equations solved by hightc; None for anisotropic ones."
+        description="Gap in meV of the same isotropic equations solved by hightc; None for anisotropic ones, and at "
+        "temperatures whose Matsubara sums are too long."
     )
     converged: bool = Field(description="Whether the iterations of the gap equation ended.")
 

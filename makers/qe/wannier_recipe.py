@@ -50,6 +50,9 @@ class WannierRecipe(JobArgument):
     fine_k_factor: int = Field(ge=1, description="Fine k mesh over fine q mesh.")
     electron_smearing_ev: float = Field(gt=0, description="Width of the double delta in eV (degaussw).")
     anisotropic_above_kelvin: float = Field(ge=0, description="Tc in K from which the anisotropic gap is computed.")
+    fermi_window_ev: float | None = Field(
+        None, gt=0, description="Half width in eV of the window of states (fsthick), if wider than these need it."
+    )
     lambda_tolerance: float = Field(LAMBDA_TOLERANCE, gt=0, description="Relative change of lambda that is still.")
     tc_relative_tolerance: float = Field(TC_RELATIVE_TOLERANCE, gt=0, description="Relative change of Tc, ...")
     tc_tolerance_kelvin: float = Field(TC_TOLERANCE_KELVIN, gt=0, description="... or in K, that counts as still.")

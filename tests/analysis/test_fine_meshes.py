@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from hightc.analysis.documents import FineMesh
 from hightc.analysis.fine_meshes import compared, mesh_convergence
 
 TOLERANCES = {"lambda_tolerance": 0.03, "tc_relative_tolerance": 0.05, "tc_tolerance_kelvin": 0.5}
@@ -77,3 +78,23 @@ def test_tc_that_appears_or_vanishes_is_not_still(series):
 def test_tc_below_the_range_on_every_mesh_is_still_while_lambda_is(series):
     assert status(series((0.2, None), (0.2, None), (0.2, None))) == "converged"
     assert status(series((0.2, None), (0.3, None), (0.3, None))) == "not_converged"
+
+
+@pytest.mark.parametrize(("dos", "expected"), [(0.2061, "converged"), (0.2063, "not_converged")])
+def test_density_of_states_must_hold_still_as_lambda_must(series, dos, expected):
+    # 0.03 of the new value: 0.2/0.97 = 0.20619
+    before = series((0.4, 1.0), (0.4, 1.0))
+    last = series((0.4, 1.0))[0].model_copy(update={"dos_per_ev_spin_cell": dos})
+    last = compared(last, before[-1])
+    assert last.dos_change == pytest.approx(1 - 0.2 / dos)
+    assert status([*before, last]) == expected
+
+
+def test_first_mesh_has_no_change_of_the_density_of_states(series):
+    first, second = series((0.4, 1.0), (0.4, 1.0))
+    assert (first.dos_change, second.dos_change) == (None, 0.0)
+
+
+def test_documents_without_a_change_of_the_density_of_states_are_read(series):
+    stored = series((0.4, 1.0))[0].model_dump(exclude={"dos_change"})
+    assert FineMesh.model_validate(stored).dos_change is None

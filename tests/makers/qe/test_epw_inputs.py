@@ -82,17 +82,23 @@ def test_steps_hand_over_by_their_restart_flags(every, step, wannierize, elph, w
     assert found == [wannierize, elph, write, read_back, kmaps]
 
 
-def test_fine_meshes_are_those_of_the_step(every):
+def test_fine_meshes_are_those_of_the_step(every, wannier):
     for step in ("fine", "isotropic", "anisotropic"):
         values = every[step]
         assert [values[f"nqf{axis}"] for axis in (1, 2, 3)] == [4, 4, 4]
-        assert [values[f"nkf{axis}"] for axis in (1, 2, 3)] == [8, 8, 8]
+        assert tuple(values[f"nkf{axis}"] for axis in (1, 2, 3)) == wannier.fine_k_mesh(1)
         assert values["mp_mesh_k"]
 
 
 def test_smearings_follow_the_recipe_and_the_phonons(every, wannier):
     assert every["fine"]["degaussw"] == wannier.electron_smearing_ev
     assert every["fine"]["degaussq"] == PHONON_MEV / 100
+
+
+def test_density_of_states_is_smeared_as_the_double_delta_is(every):
+    # EPW 5.3.1: the delta functions of alpha2F are Gaussian (order 0) whatever ngaussw says; N(E_F) is of its order
+    for step in ("fine", "isotropic", "anisotropic"):
+        assert every[step]["ngaussw"] == 0
 
 
 @pytest.mark.parametrize("smearing_ev", [0.01, 0.05, 0.07, 0.1, 0.3, 0.5])
@@ -103,6 +109,13 @@ def test_fermi_window_is_as_wide_as_epw_asks_for(wannier, smearing_ev, phonon_me
     # EPW 5.3.1, epw_readin.f90: "degaussw too close to fsthick"
     assert window_ev >= 4 * smearing_ev
     assert window_ev >= max(0.4, 4 * phonon_mev / 1e3)
+
+
+def test_fermi_window_is_wider_where_a_campaign_asks_for_it(wannier):
+    asked = wannier.model_copy(update={"fermi_window_ev": 11.7})
+    assert fermi_window_ev(asked, 40.0) == 11.7
+    # epw.x refuses less than four smearings
+    assert fermi_window_ev(wannier.model_copy(update={"fermi_window_ev": 0.1}), 40.0) == fermi_window_ev(wannier, 40.0)
 
 
 def test_windows_and_projections_are_written(every):
