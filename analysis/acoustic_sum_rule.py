@@ -6,13 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.constants import physical_constants
 
 from hightc.analysis.parsers.dynamical_matrix import GammaMatrix
-from hightc.analysis.parsers.units import PER_CM_MEV, RYDBERG_MEV
-
-_AMU_RY = physical_constants["atomic mass constant"][0] / physical_constants["electron mass"][0] / 2
-"""Atomic mass unit in Rydberg units of mass, half electron masses each."""
+from hightc.analysis.parsers.units import AMU_RYDBERG_MASS, PER_CM_MEV, RYDBERG_MEV
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +69,7 @@ def _modes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Frequencies in meV, increasing, and those of the three modes nearest to translations."""
     n = len(masses_amu)
-    roots = np.sqrt(np.repeat(masses_amu * _AMU_RY, 3))
+    roots = np.sqrt(np.repeat(masses_amu * AMU_RYDBERG_MASS, 3))
     dynamical = matrix_ry_per_bohr2.transpose(0, 2, 1, 3).reshape(3 * n, 3 * n) / np.outer(roots, roots)
     squares, vectors = np.linalg.eigh((dynamical + dynamical.T) / 2)
     frequencies = np.sign(squares) * np.sqrt(np.abs(squares)) * RYDBERG_MEV

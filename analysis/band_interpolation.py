@@ -82,7 +82,7 @@ class BandInterpolation:
         mesh
             Points along each reciprocal lattice vector; None infers them from the points.
         rotations
-            (n, 3, 3) rotations to use instead, as of :func:`~hightc.analysis.mesh_unfolding.band_rotations`.
+            (n, 3, 3) rotations to use instead, as of :func:`~hightc.analysis.reciprocal_symmetry.band_rotations`.
         vectors_per_k_point
             Lattice vectors for each point of the whole mesh, at least 1.
 

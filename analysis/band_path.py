@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from hightc.analysis.documents.phonon import PathSegment
+from hightc.analysis.reciprocal_symmetry import SYMMETRY_PRECISION_ANGSTROM
 
-SYMMETRY_PRECISION_ANGSTROM = 1e-3
 PATH_SPACING_PER_ANGSTROM = 0.03
 """Spacing of the q points with 2 pi: some forty on the side of a zone of an elemental metal, smooth to the eye."""
 

@@ -46,7 +46,7 @@ def bands_at_fermi_level(energies_ev: ArrayLike, fermi_ev: float, *, window_ev: 
     return tuple(np.flatnonzero(near).tolist())
 
 
-def require_bands(energies_ev: ArrayLike, fermi_ev: float, *, name: str = "energies_ev") -> NDArray[np.float64]:
+def require_bands(energies_ev: ArrayLike, fermi_ev: float) -> NDArray[np.float64]:
     """Check the energies of bands on a full mesh.
 
     Parameters
@@ -55,8 +55,6 @@ def require_bands(energies_ev: ArrayLike, fermi_ev: float, *, name: str = "energ
         (nk1, nk2, nk3, bands) in eV; a direction of one point is a lower dimension.
     fermi_ev
         Fermi energy in eV.
-    name
-        The argument's name in an error.
 
     Returns
     -------
@@ -71,13 +69,13 @@ def require_bands(energies_ev: ArrayLike, fermi_ev: float, *, name: str = "energ
     energies = np.asarray(energies_ev)
     if energies.ndim != MESH_AXES + 1 or energies.size == 0 or energies.dtype.kind not in "fiu":
         msg = (
-            f"{name}: expected real energies of shape (nk1, nk2, nk3, bands) with at least one band, found shape "
+            "energies_ev: expected real energies of shape (nk1, nk2, nk3, bands) with at least one band, found shape "
             f"{energies.shape} of {energies.dtype}: unfold irreducible points on the full mesh first"
         )
         raise ValueError(msg)
     if not np.isfinite(energies).all():
         where = tuple(np.argwhere(~np.isfinite(energies))[0].tolist())
-        msg = f"{name}: expected finite energies, found {energies[where]} at {where}: fill the whole mesh"
+        msg = f"energies_ev: expected finite energies, found {energies[where]} at {where}: fill the whole mesh"
         raise ValueError(msg)
     if not math.isfinite(fermi_ev):
         msg = f"fermi_ev: expected a finite energy in eV, found {fermi_ev}: read it from the run that made the bands"

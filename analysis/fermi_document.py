@@ -14,10 +14,10 @@ from hightc.analysis.documents.fermi import FermiDocument, MeshStep, PairingChan
 from hightc.analysis.mesh_unfolding import Mesh
 from hightc.analysis.metal_bands import MetalBands
 from hightc.analysis.nesting_steps import MeshResult, convergence, mesh_result
+from hightc.analysis.parsers.units import KELVIN_EV
 from hightc.analysis.peaks import Peak
 from hightc.analysis.stoner import StonerParameter
 from hightc.analysis.stoner_estimates import (
-    BOLTZMANN_EV_PER_K,
     MOST_PAIRING_POINTS,
     estimates,
     known_stoner_parameter,
@@ -56,7 +56,7 @@ class NestingNumbers:
     @property
     def reach_ev(self) -> float:
         """Distance from the Fermi energy that the widths reach, in eV."""
-        return max(5 * self.smearing_ev, 10 * BOLTZMANN_EV_PER_K * self.temperature_k)
+        return max(5 * self.smearing_ev, 10 * KELVIN_EV * self.temperature_k)
 
 
 def make_fermi_document(
@@ -102,11 +102,16 @@ def make_fermi_document(
     nesting, chi0 = (last.nesting, last.chi0) if last else (np.zeros(bands.k_mesh), np.zeros(bands.k_mesh))
     uniform = thermal_dos(energies, numbers.temperature_k)
     converged, reason = _convergence(bands, numbers, steps)
-    channels, no_pairing = _pairing(stoner, results, bands, numbers)
+    channels, no_pairing, pairing_mesh = _pairing(stoner, results, bands, numbers)
     return FermiDocument(
         **identity(tag, bands.structure),
         gates=(gate,),
-        warnings=(*bands.warnings, *_uniform_warnings(chi0, uniform), *warnings),
+        warnings=(
+            *bands.warnings,
+            *_uniform_warnings(chi0, uniform),
+            *_mesh_warnings(pairing_mesh, nesting),
+            *warnings,
+        ),
         structure=bands.structure,
         source=bands.source,
         k_mesh=bands.k_mesh,
@@ -153,7 +158,7 @@ def _on_mesh(bands: MetalBands, numbers: NestingNumbers, factor: int) -> tuple[N
 def _convergence(bands: MetalBands, numbers: NestingNumbers, steps: tuple[MeshStep, ...]) -> tuple[bool, str]:
     if not bands.numbers:
         return False, NO_BAND
-    width = min(numbers.smearing_ev, 2 * BOLTZMANN_EV_PER_K * numbers.temperature_k)
+    width = min(numbers.smearing_ev, 2 * KELVIN_EV * numbers.temperature_k)
     return convergence(steps, bands.structure, interpolation_error_mev=bands.interpolation_error_mev, width_ev=width)
 
 
@@ -161,10 +166,13 @@ def _uniform_warnings(chi0: NDArray[np.float64], uniform_dos: float) -> tuple[st
     at_gamma = float(chi0[0, 0, 0])
     if at_gamma <= UNIFORM_RATIO * uniform_dos:
         return ()
-    return (
+    found = [
         f"chi0 at q = 0 is {at_gamma / uniform_dos:.1f} times the density of states: constant matrix elements count "
-        "transitions between bands, which vanish at q = 0; they raise chi0 at every q",
-    )
+        "transitions between bands, which vanish at q = 0; they raise chi0 at every q"
+    ]
+    if float(chi0.mean()) <= at_gamma - uniform_dos:
+        found.append("transitions between bands at q = 0 exceed the mean of chi0: nothing is estimated without them")
+    return tuple(found)
 
 
 def _pairing(
@@ -172,18 +180,27 @@ def _pairing(
     results: list[tuple[NDArray[np.float64], MeshResult | None]],
     bands: MetalBands,
     numbers: NestingNumbers,
-) -> tuple[tuple[PairingChannel, ...], str | None]:
-    """On the finest mesh that the gap equation can be solved on in seconds."""
+) -> tuple[tuple[PairingChannel, ...], str | None, Mesh | None]:
+    """On the finest mesh that the gap equation can be solved on in seconds, and this mesh if it was solved."""
     if stoner is None or not bands.numbers:
-        return (), NO_BAND if stoner else NO_STONER
+        return (), NO_BAND if stoner else NO_STONER, None
     fitting = [entry for entry in results if entry[1] is not None and entry[1].chi0.size <= MOST_PAIRING_POINTS]
     energies, result = (fitting or results[:1])[-1]
     if result is None:
-        return (), NO_BAND
+        return (), NO_BAND, None
     uniform = thermal_dos(energies, numbers.temperature_k)
-    return pairing_channels(
+    channels, reason = pairing_channels(
         stoner, result.chi0, energies, bands.structure, smearing_ev=numbers.smearing_ev, uniform_dos=uniform
     )
+    return channels, reason, _mesh(result.chi0) if channels else None
+
+
+def _mesh_warnings(pairing_mesh: Mesh | None, fine: NDArray[np.float64]) -> tuple[str, ...]:
+    """Eigenvalues on a coarser mesh than all other numbers."""
+    if pairing_mesh is None or pairing_mesh == _mesh(fine):
+        return ()
+    n1, n2, n3 = pairing_mesh
+    return (f"pairing was solved on {n1}x{n2}x{n3} k points, fewer than those of the sums",)
 
 
 def _mesh(values: NDArray[np.float64]) -> Mesh:

@@ -132,6 +132,30 @@ def enthalpy_curves(states: Sequence[MagneticState], orders: Sequence[MagneticOr
     }
 
 
+def is_heard(states: Sequence[MagneticState], order: MagneticOrder, pressure_gpa: float) -> bool:
+    """Whether an order has a result around a pressure, be it that its moment is lost.
+
+    Parameters
+    ----------
+    states
+        Rows of every order.
+    order
+        The order.
+    pressure_gpa
+        Pressure in GPa.
+
+    Returns
+    -------
+    bool
+        True between its rows with a result, and beyond the outermost ones by :data:`BEYOND_ENDS` of the step there.
+    """
+    pressures = [number(row.pressure_gpa) for row in converged_rows(states, order.name)]
+    if not pressures:
+        return False
+    low, high = _followed(pressures, (-np.inf, np.inf))
+    return low - SAME_PRESSURE_GPA <= pressure_gpa <= high + SAME_PRESSURE_GPA
+
+
 def _own_rows(states: Sequence[MagneticState], order: MagneticOrder) -> list[MagneticState]:
     """Rows that ended as the order; those whose pressure does not rise with compression are left out."""
     kept: list[MagneticState] = []

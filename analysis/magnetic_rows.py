@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from hightc.analysis.documents.magnetism import MagneticState, OrderKind
+
+MOMENT_GONE_BOHR_MAGNETON: Final = 0.05
+"""Per atom: below it there is no moment, only the errors of mesh, smearing and bands."""
 
 
 def rung(state: MagneticState) -> float:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
-
 import numpy as np
-import spglib
 from numpy.typing import ArrayLike, NDArray
 from pymatgen.core import Structure
+
+from hightc.analysis.reciprocal_symmetry import band_rotations
 
 Mesh = tuple[int, int, int]
 
 GAMMA_CENTRED: Mesh = (0, 0, 0)
-SYMMETRY_PRECISION_ANGSTROM = 1e-3
-MOMENT_PRECISION_BOHR_MAGNETON = 0.05
-"""Difference of magnetic moments that the convergence of a run explains."""
-
 ON_MESH = 1e-5
 """Distance from a mesh point, in reciprocal lattice vectors, that the rounding of a printed k point explains."""
 
@@ -48,7 +42,7 @@ def irreducible_of_mesh(
     shift
         1 along vectors on which the mesh is off Gamma by half a step, else 0, as for pw.x.
     rotations
-        (n, 3, 3) rotations to use instead, as of :func:`band_rotations`.
+        (n, 3, 3) rotations to use instead, as of :func:`~hightc.analysis.reciprocal_symmetry.band_rotations`.
 
     Returns
     -------
@@ -62,8 +56,9 @@ def irreducible_of_mesh(
 
     Notes
     -----
-    Sites that :func:`band_rotations` tells apart are first taken for different. Where this leaves points without one,
-    the list was reduced by a program that took them for equal, and so does this function.
+    Sites that :func:`~hightc.analysis.reciprocal_symmetry.band_rotations` tells apart are first taken for different.
+    Where this leaves points without one, the list was reduced by a program that took them for equal, and so does this
+    function.
     """
     return _unfold(structure, np.asarray(k_points, dtype=np.float64), mesh, shift, rotations)[0]
 
@@ -85,7 +80,7 @@ def bands_on_mesh(
     k_points
         (n_k, 3) points in units of the reciprocal lattice vectors.
     structure
-        The structure; see :func:`band_rotations` for magnetic ones.
+        The structure; see :func:`~hightc.analysis.reciprocal_symmetry.band_rotations` for magnetic ones.
     mesh
         Points along each reciprocal lattice vector; None finds them by :func:`mesh_of_points`.
     rotations
@@ -136,7 +131,7 @@ def mesh_of_points(
     k_points
         (n_k, 3) points in units of the reciprocal lattice vectors.
     rotations
-        (n, 3, 3) rotations to use instead, as of :func:`band_rotations`.
+        (n, 3, 3) rotations to use instead, as of :func:`~hightc.analysis.reciprocal_symmetry.band_rotations`.
 
     Returns
     -------
@@ -166,60 +161,6 @@ def mesh_of_points(
         "pw.x with K_POINTS automatic and no shift, and read the whole run"
     )
     raise ValueError(msg)
-
-
-def band_rotations(structure: Structure, *, tell_apart: bool = True) -> NDArray[np.int64]:
-    """Rotations that leave the bands of each spin as they are.
-
-    Parameters
-    ----------
-    structure
-        Collinear moments in the site property ``magmom`` are looked at; a rotation that turns them over exchanges the
-        spins, so it is none of these. Sites with different labels are different, as they are for pw.x.
-    tell_apart
-        Look at moments and labels; else at the elements alone.
-
-    Returns
-    -------
-    ndarray (n, 3, 3)
-        Matrices W that act on fractional coordinates as columns, x' = W x; the images of a row k of reciprocal
-        coordinates are ``k @ W``. Time reversal, which adds their negatives for bands without spin-orbit coupling,
-        is left to the caller.
-
-    Raises
-    ------
-    ValueError
-        If spglib finds no symmetry, or moments are vectors.
-    """
-    moments = np.zeros(len(structure))
-    names = [site.species_string for site in structure]
-    if tell_apart:
-        names = [f"{site.species_string} {site.label}" for site in structure]
-        moments = np.array([_collinear(value) for value in structure.site_properties.get("magmom", moments)])
-    numbers = np.unique(names, return_inverse=True)[1]
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers.tolist(), moments.tolist())
-    with warnings.catch_warnings():
-        # spglib warns of a switch that is the whole process's to set
-        warnings.simplefilter("ignore", DeprecationWarning)
-        symmetry = spglib.get_magnetic_symmetry(
-            cell,
-            symprec=SYMMETRY_PRECISION_ANGSTROM,
-            mag_symprec=MOMENT_PRECISION_BOHR_MAGNETON,
-            is_axial=False,
-            with_time_reversal=False,
-        )
-    if symmetry is None:
-        msg = f"{structure.formula}: spglib finds no symmetry at {SYMMETRY_PRECISION_ANGSTROM} Angstrom: look for sites"
-        raise ValueError(f"{msg} on top of each other")
-    return np.asarray(np.unique(symmetry["rotations"], axis=0), dtype=np.int64)
-
-
-def _collinear(moment: Any) -> float:
-    value = getattr(moment, "moment", moment)  # of pymatgen's Magmom
-    if np.ndim(value):
-        msg = f"magmom: expected one number a site, found {moment!r}: noncollinear bands have no spin of their own"
-        raise ValueError(msg)
-    return 0.0 if value is None else float(value)
 
 
 def _unfold(

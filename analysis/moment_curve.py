@@ -12,10 +12,7 @@ from scipy.stats import t as student
 
 from hightc.analysis.documents.magnetism import MagneticOrder, MagneticState, MomentCurve, OrderKind
 from hightc.analysis.equation_of_state import EquationOfState
-from hightc.analysis.magnetic_rows import converged_rows, number, row_moment
-
-MOMENT_GONE_BOHR_MAGNETON: Final = 0.05
-"""Per atom: below it there is no moment."""
+from hightc.analysis.magnetic_rows import MOMENT_GONE_BOHR_MAGNETON, converged_rows, number, row_moment
 
 WINDOW: Final = 5
 """Points of a local fit; with fewer than 4 it is a straight line."""

@@ -145,6 +145,8 @@ def convergence(
             f"bands interpolated from every second point are off by {interpolation_error_mev:.0f} meV, more than "
             f"{HALF_MESH:g} times the {1e3 * width_ev:.0f} meV that the sums resolve: compute a denser k_mesh"
         )
+    if interpolation_error_mev is None and last.interpolated:
+        parts.append("the error of the interpolated bands was not determined")
     return still and steady and good, "; ".join(parts)
 
 

@@ -1,16 +1,22 @@
-"""How the point group of a crystal moves the points of its reciprocal space."""
+"""Rotations of a crystal, and how they move the points of its reciprocal space."""
 
 from __future__ import annotations
 
 import itertools
 import warnings
+from typing import Any
 
 import numpy as np
+import spglib
 from numpy.typing import NDArray
 from pymatgen.core import Structure
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 SYMMETRY_PRECISION_ANGSTROM = 1e-3
+"""Distance between sites that the rounding of their coordinates explains."""
+
+MOMENT_PRECISION_BOHR_MAGNETON = 0.05
+"""Difference of magnetic moments that the convergence of a run explains."""
+
 ON_MESH = 1e-9
 """Distance from a mesh point, in steps of the mesh, that rounding explains."""
 
@@ -24,7 +30,7 @@ def point_group(structure: Structure) -> NDArray[np.int64]:
     Parameters
     ----------
     structure
-        The crystal; magnetic moments are not looked at.
+        The crystal; magnetic moments and labels are not looked at.
 
     Returns
     -------
@@ -32,13 +38,62 @@ def point_group(structure: Structure) -> NDArray[np.int64]:
         Matrices W that act on fractional coordinates as columns, x' = W x. A row q of reduced reciprocal coordinates
         goes to q W under the inverse rotation, so that the images of q are ``q @ W`` over all W.
     """
-    with warnings.catch_warnings():
-        # spglib warns of a switch that pymatgen does not set
-        warnings.simplefilter("ignore", DeprecationWarning)
-        analyzer = SpacegroupAnalyzer(structure, symprec=SYMMETRY_PRECISION_ANGSTROM)
-        operations = analyzer.get_symmetry_operations(cartesian=False)
-    rotations = np.array([np.rint(operation.rotation_matrix).astype(np.int64) for operation in operations])
+    rotations = band_rotations(structure, tell_apart=False)
     return np.asarray(np.unique(np.concatenate([rotations, -rotations]), axis=0), dtype=np.int64)
+
+
+def band_rotations(structure: Structure, *, tell_apart: bool = True) -> NDArray[np.int64]:
+    """Rotations that leave the bands of each spin as they are.
+
+    Parameters
+    ----------
+    structure
+        Collinear moments in the site property ``magmom`` are looked at; a rotation that turns them over exchanges the
+        spins, so it is none of these. Sites with different labels are different, as they are for pw.x.
+    tell_apart
+        Look at moments and labels; else at the elements alone.
+
+    Returns
+    -------
+    ndarray (n, 3, 3)
+        Matrices W that act on fractional coordinates as columns, x' = W x; the images of a row k of reciprocal
+        coordinates are ``k @ W``. Time reversal, which adds their negatives for bands without spin-orbit coupling,
+        is left to the caller.
+
+    Raises
+    ------
+    ValueError
+        If spglib finds no symmetry, or moments are vectors.
+    """
+    moments = np.zeros(len(structure))
+    names = [site.species_string for site in structure]
+    if tell_apart:
+        names = [f"{site.species_string} {site.label}" for site in structure]
+        moments = np.array([_collinear(value) for value in structure.site_properties.get("magmom", moments)])
+    numbers = np.unique(names, return_inverse=True)[1]
+    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers.tolist(), moments.tolist())
+    with warnings.catch_warnings():
+        # spglib warns of a switch that is the whole process's to set
+        warnings.simplefilter("ignore", DeprecationWarning)
+        symmetry = spglib.get_magnetic_symmetry(
+            cell,
+            symprec=SYMMETRY_PRECISION_ANGSTROM,
+            mag_symprec=MOMENT_PRECISION_BOHR_MAGNETON,
+            is_axial=False,
+            with_time_reversal=False,
+        )
+    if symmetry is None:
+        msg = f"{structure.formula}: spglib finds no symmetry at {SYMMETRY_PRECISION_ANGSTROM} Angstrom: look for sites"
+        raise ValueError(f"{msg} on top of each other")
+    return np.asarray(np.unique(symmetry["rotations"], axis=0), dtype=np.int64)
+
+
+def _collinear(moment: Any) -> float:
+    value = getattr(moment, "moment", moment)  # of pymatgen's Magmom
+    if np.ndim(value):
+        msg = f"magmom: expected one number a site, found {moment!r}: noncollinear bands have no spin of their own"
+        raise ValueError(msg)
+    return 0.0 if value is None else float(value)
 
 
 def reciprocal_vectors(structure: Structure) -> NDArray[np.float64]:
@@ -148,6 +203,26 @@ def distance(first: NDArray[np.float64], second: NDArray[np.float64], reciprocal
         (3, 3) reciprocal lattice vectors as rows, 1/Angstrom.
     """
     return float(lengths(first - second, reciprocal))
+
+
+def mesh_is_symmetric(mesh: tuple[int, int, int], rotations: NDArray[np.int64]) -> bool:
+    """Whether every rotation maps a Gamma-centred mesh onto itself.
+
+    Parameters
+    ----------
+    mesh
+        Points along each reciprocal lattice vector.
+    rotations
+        (n, 3, 3) as of :func:`point_group`.
+
+    Notes
+    -----
+    Vectors of one length in a direct cell need not have reciprocal vectors of one length: those of a body-centred
+    tetragonal crystal differ and are mixed by its fourfold axis, so that meshes of one spacing break its symmetry.
+    """
+    size = np.array(mesh)
+    steps = rotations * size / size[:, None]
+    return bool(np.abs(steps - np.rint(steps)).max() < ON_MESH * size.max())
 
 
 def mesh_permutations(mesh: tuple[int, int, int], rotations: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,16 +15,11 @@ from hightc.analysis.documents.magnetism import (
     MagnetismDocument,
     Softness,
 )
-from hightc.analysis.magnetic_enthalpy import SAME_PRESSURE_GPA, enthalpy_curves
+from hightc.analysis.magnetic_enthalpy import SAME_PRESSURE_GPA, enthalpy_curves, is_heard
 from hightc.analysis.magnetic_ground_states import ground_state, ground_states, transitions
-from hightc.analysis.magnetic_rows import converged_rows, number
+from hightc.analysis.magnetic_rows import MOMENT_GONE_BOHR_MAGNETON, converged_rows, number
 from hightc.analysis.magnetic_warnings import magnetic_warnings
-from hightc.analysis.moment_curve import (
-    MOMENT_GONE_BOHR_MAGNETON,
-    logarithmic_slope,
-    moment_curve,
-    moment_rows,
-)
+from hightc.analysis.moment_curve import logarithmic_slope, moment_curve, moment_rows
 from hightc.analysis.softness_class import softness_class
 from hightc.analysis.stoner import StonerParameter, stoner_product
 
@@ -50,7 +45,7 @@ def magnetism_document(
     tag
         Campaign and material.
     structure
-        The structure of the first rung, primitive standard cell, Angstrom.
+        The given structure, whose volume has the ratio 1, primitive standard cell, Angstrom.
     orders, left_out
         Orders tried, and why further ones were not, as of :func:`hightc.analysis.magnetic_orders.magnetic_orders`.
     states
@@ -88,11 +83,13 @@ def magnetism_document(
         _softness(pressure, ground_state(enthalpies, moments, pressure), states, magnetic, noise_bohr_magneton)
         for pressure in asked
     )
-    verdict, reason = softness_class(grounds, crossings, moments, softness, _unheard(states, magnetic))
+    judged = [one.pressure_gpa for one in grounds if one.pressure_gpa in asked]
+    verdict, reason = softness_class(grounds, crossings, moments, softness, _unheard(states, magnetic, judged))
+    missed = [order.name for order in magnetic if not is_heard(states, order, target_pressure_gpa)]
     product = _product(states, orders, stoner)
     return MagnetismDocument(
         **identity(tag, structure),
-        gates=(_nonmagnetic_gate(ground_state(enthalpies, moments, target_pressure_gpa), target_pressure_gpa),),
+        gates=(_nonmagnetic_gate(ground_state(enthalpies, moments, target_pressure_gpa), target_pressure_gpa, missed),),
         warnings=magnetic_warnings(states, orders, softness, noise_bohr_magneton, product),
         structure=structure,
         magnetic_elements=_magnetic_elements(magnetic),
@@ -152,9 +149,18 @@ def _softness(
     )
 
 
-def _unheard(states: Sequence[MagneticState], magnetic: Sequence[MagneticOrder]) -> tuple[str, ...]:
-    """Magnetic orders without any result."""
-    return tuple(order.name for order in magnetic if not converged_rows(states, order.name))
+def _unheard(
+    states: Sequence[MagneticState], magnetic: Sequence[MagneticOrder], pressures_gpa: Sequence[float]
+) -> tuple[str, ...]:
+    """Magnetic orders without any result, and those without one around some pressures, which are named with them."""
+    found = []
+    for order in magnetic:
+        missed = [f"{one:g}" for one in pressures_gpa if not is_heard(states, order, one)]
+        if not converged_rows(states, order.name):
+            found.append(order.name)
+        elif missed:
+            found.append(f"{order.name} around {' and '.join(missed)} GPa")
+    return tuple(found)
 
 
 def _product(
@@ -176,13 +182,16 @@ def _product(
     return stoner_product(stoner, number(nearest.dos_per_ev_spin_cell), n_magnetic)
 
 
-def _nonmagnetic_gate(ground: GroundState | None, target_pressure_gpa: float) -> Gate:
+def _nonmagnetic_gate(ground: GroundState | None, target_pressure_gpa: float, missed: Sequence[str]) -> Gate:
     """Is the material free of moments at the target pressure? What is not known does not pass."""
     moment = None if ground is None else ground.moment_bohr_magneton_per_atom
-    passed = moment is not None and moment < MOMENT_GONE_BOHR_MAGNETON
+    free = moment is not None and moment < MOMENT_GONE_BOHR_MAGNETON
+    passed = free and not missed
     where = f"at {target_pressure_gpa:g} GPa"
     if ground is None:
         message = f"the ground state {where} is not known"
+    elif free and missed:
+        message = f"no result of {', '.join(missed)} around {target_pressure_gpa:g} GPa: it may have a moment there"
     elif passed:
         message = f"nonmagnetic {where}: {moment:.3f} Bohr magnetons per atom"
     else:

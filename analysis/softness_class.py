@@ -12,7 +12,7 @@ from hightc.analysis.documents.magnetism import (
     Softness,
     SoftnessClass,
 )
-from hightc.analysis.moment_curve import MOMENT_GONE_BOHR_MAGNETON
+from hightc.analysis.magnetic_rows import MOMENT_GONE_BOHR_MAGNETON
 
 RIGID_PER_GPA: Final = 5e-3
 """s up to which a moment is rigid. A weak ferromagnet follows m^2 = m0^2 (1 - P/Pc) (E. P. Wohlfarth, J. Appl. Phys.
@@ -43,7 +43,7 @@ def softness_class(
     softness
         s at the pressures asked for.
     unheard
-        Magnetic orders without any result.
+        Magnetic orders without any result, or without one around a pressure asked for.
 
     Returns
     -------

@@ -10,8 +10,7 @@ from hightc.analysis.documents import Alpha2FDocument, SpinFluctuationInterval
 from hightc.analysis.paramagnon_coupling import coupling_of_electron_gas
 from hightc.analysis.spectral_function import document_spectrum
 from hightc.analysis.spin_fluctuations import TcBound, tc_with_spin_fluctuations
-from hightc.analysis.stoner import StonerParameter
-from hightc.analysis.stoner_table import tabulated_stoner
+from hightc.analysis.stoner_table import stoner_of_cell
 from hightc.eliashberg.coulomb import Reference
 
 GROUPS: Final = range(3, 11)
@@ -67,7 +66,7 @@ def spin_fluctuation_interval(
     elements = transition_metals(document.structure)
     if not elements:
         return None
-    stoner = _stoner_of_cell(document.structure, elements)
+    stoner = stoner_of_cell(document.structure, elements)
     if stoner is None:
         reason = MISSING_STONER.format(elements=", ".join(elements))
         return _interval(elements, mu_star, reason=reason)
@@ -101,12 +100,3 @@ def _interval(elements: tuple[str, ...], mu_star: float, **known: object) -> Spi
 
 def _status(bound: TcBound) -> str | None:
     return None if bound.status is None else bound.status.value
-
-
-def _stoner_of_cell(structure: Structure, elements: tuple[str, ...]) -> StonerParameter | None:
-    """I of the cell if n atoms share N(E_F) equally: the sum of I_a (1/n)^2 over them; None if one is not tabulated."""
-    atoms = [tabulated_stoner(site.specie.symbol) for site in structure if site.specie.symbol in elements]
-    known = [parameter for parameter in atoms if parameter is not None]
-    if len(known) < len(atoms):
-        return None
-    return StonerParameter(sum(parameter.value_ev for parameter in known) / len(known) ** 2, known[0].source)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-MEASURABLE_MOMENT: Final = 0.05
-"""Bohr magnetons per magnetic atom; the splitting of a smaller moment is as small as the errors of the bands."""
+from hightc.analysis.magnetic_rows import MOMENT_GONE_BOHR_MAGNETON
 
 NEAR_CRITICAL: Final = 0.10
 """Distance of I N(E_F) from 1 within which a mean field does not know whether there is a moment."""
@@ -45,7 +44,7 @@ def stoner_from_splitting(
     Returns
     -------
     StonerParameter or None
-        None if the moment is below 0.05 Bohr magnetons.
+        None if the moment is below :data:`~hightc.analysis.magnetic_rows.MOMENT_GONE_BOHR_MAGNETON`.
 
     Examples
     --------
@@ -53,7 +52,7 @@ def stoner_from_splitting(
     1.0
     """
     moment = abs(moment_bohr_magneton_per_magnetic_atom)
-    if moment < MEASURABLE_MOMENT:
+    if moment < MOMENT_GONE_BOHR_MAGNETON:
         return None
     return StonerParameter(abs(splitting_ev) / moment, f"exchange splitting over moment, {source}")
 

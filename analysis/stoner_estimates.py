@@ -7,16 +7,15 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Element, Structure
-from scipy.constants import physical_constants
 
 from hightc.analysis.documents.fermi import PairingChannel, StonerEstimate
 from hightc.analysis.pairing import fermi_surface_weights, solve_pairing
 from hightc.analysis.paramagnon_coupling import coupling_on_fermi_surface
+from hightc.analysis.parsers.units import KELVIN_EV
+from hightc.analysis.reciprocal_symmetry import mesh_is_symmetric, point_group
 from hightc.analysis.rpa import rpa_susceptibility, without_interband_background
 from hightc.analysis.stoner import StonerParameter
-from hightc.analysis.stoner_table import tabulated_stoner
-
-BOLTZMANN_EV_PER_K = physical_constants["Boltzmann constant in eV/K"][0]
+from hightc.analysis.stoner_table import stoner_of_cell
 
 D_ORBITALS: Final = 5
 """Orbitals that share the Fermi surface of a transition metal."""
@@ -45,9 +44,7 @@ def known_stoner_parameter(structure: Structure, stoner_ev: float | None) -> Sto
     elements = structure.composition.elements
     if len(elements) != 1:
         return None
-    of_atom = tabulated_stoner(elements[0].symbol)
-    # the same moment on each of n atoms: an n-th of its splitting for each Bohr magneton of the cell
-    return None if of_atom is None else StonerParameter(of_atom.value_ev / len(structure), of_atom.source)
+    return stoner_of_cell(structure, (elements[0].symbol,))
 
 
 def thermal_dos(energies_ev: NDArray[np.float64], temperature_k: float) -> float:
@@ -65,7 +62,7 @@ def thermal_dos(energies_ev: NDArray[np.float64], temperature_k: float) -> float
     float
         Mean of -df/de in states/eV/spin/cell: the density of states around the Fermi energy.
     """
-    width = BOLTZMANN_EV_PER_K * temperature_k
+    width = KELVIN_EV * temperature_k
     reduced = np.minimum(np.abs(energies_ev) / (2 * width), 300.0)
     per_band = 1 / (4 * width * np.cosh(reduced) ** 2)
     return float(per_band.sum(axis=-1).mean())
@@ -77,7 +74,7 @@ def estimates(
     nesting: NDArray[np.float64],
     uniform_dos: float,
     structure: Structure,
-) -> tuple[StonerEstimate, StonerEstimate]:
+) -> tuple[StonerEstimate, ...]:
     """Enhance the susceptibility by one Stoner parameter, without and with its background of interband transitions.
 
     Parameters
@@ -93,15 +90,16 @@ def estimates(
 
     Returns
     -------
-    tuple of two StonerEstimate
+    tuple of StonerEstimate
         With the background removed, and with constant matrix elements; the truth lies between. "ordered" without an
-        enhancement at the peak where I chi0 reaches 1.
+        enhancement at the peak where I chi0 reaches 1. Where the background at q = 0 is more than the mean of chi0, as
+        of several bands with nearly the same energies, the first is left out: there is no susceptibility left.
     """
+    constant = _estimate(stoner, chi0, nesting, uniform_dos, structure, interband="constant")
     bare = without_interband_background(chi0, min(uniform_dos, float(chi0[0, 0, 0])))
-    return (
-        _estimate(stoner, bare, nesting, uniform_dos, structure, interband="removed"),
-        _estimate(stoner, chi0, nesting, uniform_dos, structure, interband="constant"),
-    )
+    if bare.mean() <= 0:
+        return (constant,)
+    return _estimate(stoner, bare, nesting, uniform_dos, structure, interband="removed"), constant
 
 
 def _estimate(
@@ -170,6 +168,12 @@ def pairing_channels(
     """
     if chi0.size > MOST_PAIRING_POINTS:
         return (), f"the mesh has {chi0.size} points, more than {MOST_PAIRING_POINTS}: too many for the gap equation"
+    n1, n2, n3 = chi0.shape
+    if not mesh_is_symmetric((n1, n2, n3), point_group(structure)):
+        return (), (
+            f"the rotations of the crystal do not map the {n1}x{n2}x{n3} mesh onto itself, so that no gap has a name: "
+            "give k_mesh equal numbers along reciprocal vectors that a rotation mixes"
+        )
     # the background would shift every pair alike, and mostly decides whether there is a paramagnet at all
     chi0 = without_interband_background(chi0, min(uniform_dos, float(chi0[0, 0, 0])))
     product = stoner.value_ev * float(chi0.max())

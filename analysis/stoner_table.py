@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
+
+from pymatgen.core import Structure
 
 from hightc.analysis.stoner import StonerParameter
 
@@ -37,3 +40,25 @@ def tabulated_stoner(element: str) -> StonerParameter | None:
     """
     value = STONER_EV.get(element)
     return None if value is None else StonerParameter(value, SOURCE)
+
+
+def stoner_of_cell(structure: Structure, elements: Collection[str]) -> StonerParameter | None:
+    """Stoner parameter of a cell whose atoms of some elements share N(E_F) equally.
+
+    Parameters
+    ----------
+    structure
+        The crystal.
+    elements
+        Symbols of those elements.
+
+    Returns
+    -------
+    StonerParameter or None
+        The sum of I_a (1/n)^2 over the n atoms, which is I/n for equal ones; None if one has no entry.
+    """
+    atoms = [tabulated_stoner(site.specie.symbol) for site in structure if site.specie.symbol in elements]
+    known = [parameter for parameter in atoms if parameter is not None]
+    if not known or len(known) < len(atoms):
+        return None
+    return StonerParameter(sum(parameter.value_ev for parameter in known) / len(known) ** 2, known[0].source)

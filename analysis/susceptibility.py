@@ -57,44 +57,6 @@ def bare_susceptibility(energies_ev: ArrayLike, fermi_ev: float, *, temperature_
     return chi
 
 
-def susceptibility_between(
-    first_ev: ArrayLike, second_ev: ArrayLike, fermi_ev: float, *, temperature_k: float
-) -> NDArray[np.float64]:
-    """Compute the bare susceptibility from one group of bands to another.
-
-    Parameters
-    ----------
-    first_ev, second_ev
-        (nk1, nk2, nk3, bands) energies in eV of states at k and at k + q; numbers of bands may differ. Bands of spin up
-        and of spin down make the transverse susceptibility.
-    fermi_ev, temperature_k
-        As for `bare_susceptibility`.
-
-    Returns
-    -------
-    ndarray (nk1, nk2, nk3)
-        (1/N_k) sum_{k, n in first, m in second} [f(e_nk) - f(e_mk+q)] / (e_mk+q - e_nk) in states/eV/spin/cell. Not
-        even in q: exchanging the groups is the same as -q.
-
-    Raises
-    ------
-    ValueError
-        As `bare_susceptibility`, or if the meshes differ.
-    """
-    first = require_bands(first_ev, fermi_ev, name="first_ev")
-    second = require_bands(second_ev, fermi_ev, name="second_ev")
-    if first.shape[:MESH_AXES] != second.shape[:MESH_AXES]:
-        msg = (
-            f"second_ev: expected the mesh of first_ev, {first.shape[:MESH_AXES]}, found {second.shape[:MESH_AXES]}: "
-            "interpolate both on one mesh"
-        )
-        raise ValueError(msg)
-    states = _states(np.concatenate([first, second], axis=-1), fermi_ev, temperature_k)
-    groups = np.repeat(np.eye(2), (first.shape[-1], second.shape[-1]), axis=1)
-    (chi,) = _pair_susceptibilities(states, groups[..., None, None, None], [(0, 1)])
-    return chi
-
-
 def band_susceptibilities(energies_ev: ArrayLike, fermi_ev: float, *, temperature_k: float) -> NDArray[np.float64]:
     """Compute the bare susceptibility of each pair of bands.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hightc.analysis.fermi_bands import require_near
 from hightc.analysis.imaginary_time import ImaginaryTimes, imaginary_times
-from hightc.eliashberg.constants import KB_MEV_PER_K
+from hightc.analysis.parsers.units import KELVIN_EV
 
 REACH = 40.0
 """Distance over kT beyond which a Fermi function is 0 or 1 to 4e-18."""
@@ -68,7 +68,7 @@ class ThermalStates:
                 f"temperature_k: expected more than 0 K, found {temperature_k}: 300 K is 26 meV; lower it step by step"
             )
             raise ValueError(msg)
-        kt_ev = temperature_k * KB_MEV_PER_K / 1e3
+        kt_ev = temperature_k * KELVIN_EV
         require_near(energies_ev, fermi_ev, distance_ev=REACH * kt_ev, width=f"{REACH:g} kT")
         reduced = np.ascontiguousarray(energies_ev) - fermi_ev
         reduced /= kt_ev

@@ -15,6 +15,7 @@ from pymatgen.core import Structure
 from hightc.analysis.documents import MaterialTag
 from hightc.launch.campaign_file import LABEL, CampaignFile, MaterialEntry, Study, parse_campaign_file
 from hightc.launch.errors import CampaignError
+from hightc.launch.sources.records import ResolvedSources, SourcedStructure, SourceRecord
 from hightc.launch.structures import read_structure
 from hightc.makers.errors import CalculationError
 from hightc.makers.qe.magnetic_recipe import MagneticRecipe, make_magnetic_recipe
@@ -55,6 +56,8 @@ class Material:
         What is computed: each is a workflow of its own.
     magnetism, nesting
         Numbers of those studies; None where they are not asked for.
+    sources
+        Where its structure is from, and what was reported of it; empty where the file names it itself.
     """
 
     tag: MaterialTag
@@ -68,11 +71,31 @@ class Material:
     studies: tuple[Study, ...] = ("electron_phonon",)
     magnetism: MagneticRecipe | None = None
     nesting: NestingRecipe | None = None
+    sources: tuple[SourceRecord, ...] = ()
 
     @property
     def folder(self) -> str:
         """Name of its folder: label and the start of its key."""
         return f"{self.tag.material}-{self.key[:KEY_DIGITS]}"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An entry of a source that gives no material.
+
+    Attributes
+    ----------
+    entry
+        Where it stands and what it says, or the label of its material.
+    code
+        Reason, to be counted.
+    reason
+        Reason in words.
+    """
+
+    entry: str
+    code: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -86,12 +109,15 @@ class Campaign:
     path
         The file it was read from.
     materials
-        In the order of the file.
+        In the order of the file, named ones before those of its sources.
+    refused
+        Entries of its sources that give no material.
     """
 
     name: str
     path: Path
     materials: tuple[Material, ...]
+    refused: tuple[Refusal, ...] = ()
 
 
 def read_campaign(path: Path, settings: ComputeSettings) -> Campaign:
@@ -114,25 +140,67 @@ def read_campaign(path: Path, settings: ComputeSettings) -> Campaign:
     if not LABEL.match(name):
         msg = f"{path}: name: expected letters, digits, '_', '.', '+' or '-', found {name!r}"
         raise CampaignError(msg)
-    materials = tuple(
-        _resolve(path, name, entries, label, entry, settings) for label, entry in entries.materials.items()
-    )
-    return Campaign(name=name, path=path, materials=materials)
-
-
-def _resolve(
-    path: Path,
-    campaign: str,
-    entries: CampaignFile,
-    label: str,
-    entry: MaterialEntry,
-    settings: ComputeSettings,
-) -> Material:
-    where = f"{path}: material {label!r}"
-    if not LABEL.match(label):
-        msg = f"{where}: expected letters, digits, '_', '.', '+' or '-' in the label"
+    resolver = _Resolver(path, name, entries, settings)
+    sourced = _sourced(path, entries)
+    labels = {found.label for found in sourced.materials}
+    materials = [
+        resolver.named(label, entry)
+        for label, entry in entries.materials.items()
+        if label not in labels or entry.prototype or entry.file
+    ]
+    taken = {material.tag.material for material in materials}
+    refused = [Refusal(f"{item.where}: {item.value}", item.code, item.reason) for item in sourced.refused]
+    for found in sourced.materials:
+        if found.label in taken:
+            continue
+        try:
+            materials.append(resolver.sourced(found))
+        except CampaignError as error:
+            refused.append(Refusal(found.label, "not_computable", str(error)))
+    if not materials:
+        msg = f"{path}: none of {len(refused)} materials can be computed; the first: {refused[0].reason}"
         raise CampaignError(msg)
-    structure = read_structure(entry.model_dump(exclude_none=True), path.parent, where=where)
+    return Campaign(name=name, path=path, materials=tuple(materials), refused=tuple(refused))
+
+
+def _sourced(path: Path, entries: CampaignFile) -> ResolvedSources:
+    if not entries.sources:
+        return ResolvedSources(materials=(), refused=(), found=0)
+    # what reads tables and asks servers is imported by those who need it
+    from hightc.launch.sources.resolve import resolve_sources  # noqa: PLC0415
+
+    return resolve_sources(entries.sources, path.parent)
+
+
+@dataclass(frozen=True)
+class _Resolver:
+    """What the materials of one campaign file have in common."""
+
+    path: Path
+    campaign: str
+    entries: CampaignFile
+    settings: ComputeSettings
+
+    def named(self, label: str, entry: MaterialEntry) -> Material:
+        """Resolve a table ``[materials.LABEL]``."""
+        where = f"{self.path}: material {label!r}"
+        if not LABEL.match(label):
+            msg = f"{where}: expected letters, digits, '_', '.', '+' or '-' in the label"
+            raise CampaignError(msg)
+        structure = read_structure(entry.model_dump(exclude_none=True), self.path.parent, where=where)
+        return _resolve(where, self, label, entry, structure)
+
+    def sourced(self, found: SourcedStructure) -> Material:
+        """Resolve a material of a source, with the settings that the file has for its label."""
+        entry = self.entries.materials.get(found.label, MaterialEntry())
+        if found.pressure_gpa:
+            entry = entry.model_copy(update={"recipe": {"pressure_gpa": found.pressure_gpa, **entry.recipe}})
+        material = _resolve(f"{self.path}: material {found.label!r}", self, found.label, entry, found.structure)
+        return replace(material, sources=found.sources)
+
+
+def _resolve(where: str, resolver: _Resolver, label: str, entry: MaterialEntry, structure: Structure) -> Material:
+    entries, settings, path = resolver.entries, resolver.settings, resolver.path
     choice = entries.pseudopotentials
     try:
         family = _family(choice.family or settings.pseudopotential_family, path.parent)
@@ -162,7 +230,7 @@ def _resolve(
         msg = f"{where}: {error}"
         raise CampaignError(msg) from None
     material = Material(
-        tag=MaterialTag(campaign=campaign, material=label),
+        tag=MaterialTag(campaign=resolver.campaign, material=label),
         structure=structure,
         recipe=recipe,
         mu_star=entries.mu_star,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from hightc.launch.errors import CampaignError
+from hightc.launch.sources.table import SourceEntry, source_fault
 from hightc.makers.qe.recipe import PROTOCOL_NAMES
 from hightc.makers.tc import DEFAULT_MU_STAR
 
@@ -74,7 +76,14 @@ class CampaignFile(_Part):
         None, ge=1, description="Runs of ph.x side by side for one material; None: as many as there are cores for."
     )
     finer_q_passes: int = Field(1, ge=0, le=2, description="Finer q meshes tried where modes are marginal.")
-    materials: dict[str, MaterialEntry] = Field(min_length=1, description="Materials by label.")
+    materials: dict[str, MaterialEntry] = Field(default_factory=dict, description="Materials by label.")
+    sources: tuple[SourceEntry, ...] = Field((), description="Where further materials come from.")
+
+    @model_validator(mode="after")
+    def _has_materials(self) -> Self:
+        if not self.materials and not self.sources:
+            raise PydanticCustomError("no_materials", "no materials")
+        return self
 
 
 def parse_campaign_file(path: Path) -> CampaignFile:
@@ -117,7 +126,11 @@ def _first_fault(path: Path, error: ValidationError) -> str:
             else (PseudopotentialChoice if fault["loc"][0] == "pseudopotentials" else CampaignFile)
         )
         return f"{path}: unknown key {key!r}: expected one of {', '.join(model.model_fields)}"
-    if key == "materials" and fault["type"] in ("missing", "too_short"):
+    if fault["loc"][:1] == ("sources",):
+        return f"{path}: {source_fault(fault)}"
+    if fault["type"] == "no_materials":
         return f"{path}: no materials: name at least one material, [materials.Al] with prototype = 'fcc Al 4.05'"
+    if fault["type"] == "tuple_type":
+        return f"{path}: {key}: expected a list in square brackets, found {fault['input']!r}"
     hint = f" (protocols: {', '.join(PROTOCOL_NAMES)})" if key == "protocol" else ""
     return f"{path}: {key}: {fault['msg']}{hint}, found {fault['input']!r}"

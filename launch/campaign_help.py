@@ -17,6 +17,7 @@ KEYS: Final = {
     "nesting": "table: numbers of nesting and susceptibility, such as k_mesh, smearing_ev, stoner_ev",
     "q_jobs": "runs of ph.x side by side for one material; as many as there are cores for by default",
     "finer_q_passes": "finer q meshes tried where interpolated modes are imaginary (default: 1)",
+    "sources": "tables [[sources]]: kind = materials_project, supercon, files, optimade or prototype",
     "materials": "tables [materials.LABEL]: prototype = 'fcc Al 4.05' or file = 'Al.cif'; own studies, recipe, ...",
 }
 """Keys of a campaign file, as in ``hightc.launch.campaign.CampaignFile``."""

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hightc.launch.campaign_help import CAMPAIGN_EPILOG
+from hightc.launch.cluster_command import add_cluster
 from hightc.launch.command_parser import CommandParser
 from hightc.launch.errors import LaunchError
 from hightc.launch.failures_listing import add_failures
+from hightc.launch.fermi_command import add_fermi
+from hightc.launch.sources_command import add_sources
+from hightc.launch.status_command import add_status
 from hightc.launch.tc_command import add_tc
 from hightc.makers.errors import CalculationError
 
@@ -40,8 +44,9 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 DESCRIPTION = """\
 High-throughput search for superconductors from first principles. A campaign file names materials and an accuracy;
 hightc relaxes each structure, computes phonons and electron-phonon coupling with Quantum ESPRESSO, and stores the
-spectral function alpha2F, lambda, omega_log and Tc (as an interval, with its mu*) in MongoDB through FireWorks. What
-was interrupted goes on where it stopped when the same command is given again."""
+spectral function alpha2F, lambda, omega_log and Tc (as an interval, with its mu*) in MongoDB through FireWorks.
+Other studies of a campaign give magnetic softness under pressure, and nesting with the spin susceptibility. What was
+interrupted goes on where it stopped when the same command is given again."""
 
 EPILOG = """\
 start here:
@@ -144,11 +149,15 @@ def _parser() -> CommandParser:
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(commands)
+    add_status(commands)
     add_tc(commands)
     _add_query(commands)
+    add_fermi(commands)
     _add_doctor(commands)
     _add_pseudos(commands)
     _add_database(commands)
+    add_cluster(commands)
+    add_sources(commands)
     _add_command(commands, "settings", _settings, "every setting with its value, where it comes from and what it means")
     add_failures(commands)
     _add_lpad(commands)
@@ -195,7 +204,12 @@ def _add_query(commands: argparse._SubParsersAction[CommandParser]) -> None:
     parser = _add_command(
         commands, "query", _query, "list what has been computed", "Filters are joined by 'and'.", QUERY_EPILOG
     )
-    parser.add_argument("--kind", choices=KINDS, default="tc", help="kind of document (default: tc)")
+    parser.add_argument(
+        "--kind",
+        choices=KINDS,
+        default="tc",
+        help="kind of document (default: tc); the study magnetic_softness makes magnetism, nesting makes fermi",
+    )
     parser.add_argument("--formula", metavar="F", help="formula, such as MgB2")
     parser.add_argument("--elements", metavar="A,B", help="materials that contain all of these elements")
     parser.add_argument("--only", action="store_true", help="and no element but those of --elements")

@@ -31,6 +31,8 @@ MU_STAR = "mu_star"
 """Where the spec of a Tc step holds its Coulomb pseudopotentials."""
 
 WORKER_PREFIX = "hightc@"
+MOST_SOURCES = 20
+"""Records of its sources that the workflow of a material carries."""
 
 TC_STEPS = {Alpha2FMaker.name: TcMaker.name, FineMeshMaker.name: f"{TcMaker.name} wannier"}
 """Name of the step that computes Tc by the name of the step whose spectrum it takes, one a route."""
@@ -90,10 +92,13 @@ def _study_makers(
             q_jobs=material.q_jobs or q_jobs,
             finer_q_passes=material.finer_q_passes,
             wannier=material.wannier,
+            nesting=material.nesting,
         )
     if material.magnetism is not None:
         yield MagneticSoftnessFlowMaker(recipe=material.recipe, magnetism=material.magnetism)
     if material.nesting is not None:
+        # also beside the Wannier route, whose finer answer replaces this one: unstable phonons, of which nesting may be
+        # the reason, end that route before it has bands
         yield NestingFlowMaker(recipe=material.recipe, nesting=material.nesting)
 
 
@@ -130,8 +135,19 @@ def schedule(flow: Flow, material: Material, directory: Path, *, first: int = 1)
         flow,
         allow_external_references=True,
         name=f"{material.tag.material} ({material.tag.campaign})",
-        metadata={"campaign": material.tag.campaign, "material": material.tag.material, "key": material.key},
+        metadata={
+            "campaign": material.tag.campaign,
+            "material": material.tag.material,
+            "key": material.key,
+            **({"sources": _sources(material)} if material.sources else {}),
+        },
     )
+
+
+def _sources(material: Material) -> dict[str, Any]:
+    """Where a material is from, as far as a workflow should carry it: one crystal may stand in a table 600 times."""
+    shown = [source.model_dump(exclude_none=True) for source in material.sources[:MOST_SOURCES]]
+    return {"count": len(material.sources), "first": shown}
 
 
 def in_order(fireworks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -91,3 +91,16 @@ install_browser() {
         apt_install chromium || fail "Chromium is missing: install it (Debian: apt-get install chromium)"
     }
 }
+
+have_slurm() {
+    for program in slurmctld slurmd munged sbatch; do
+        PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null 2>&1 || return 1
+    done
+}
+
+install_slurm() {
+    have_slurm || {
+        say "installing Slurm, for the tests of jobs in a queue"
+        apt_install slurm-wlm munge || say "Slurm is missing (Debian: apt-get install slurm-wlm munge): its tests are skipped"
+    }
+}

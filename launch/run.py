@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import platform
 import time
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 from pymongo.errors import ConnectionFailure
 from rich.console import Console
 
+from hightc.analysis.files import write_text
 from hightc.launch.campaign import Campaign, read_campaign
 from hightc.launch.crew import Crew, available_cores
 from hightc.launch.disk_space import campaign_need, drop_finished, require_room
@@ -74,6 +78,7 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
     directory = (settings.work_directory / campaign.name).absolute()
     _require_programs(campaign, settings)
     _make_directory(directory)
+    _tell_refused(console, campaign, directory)
     require_free_space(directory, settings.scratch_minimum_gb)
     database = open_database(settings)
     try:
@@ -123,6 +128,21 @@ def exit_code(results: Sequence[MaterialResult]) -> int:
 def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that a result depends on."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def _tell_refused(console: Console, campaign: Campaign, directory: Path) -> None:
+    """Count what its sources refused, and list each with its reason in a file beside the results."""
+    if not campaign.refused:
+        return
+    listing = directory / "refused.csv"
+    stream = io.StringIO()
+    rows = csv.writer(stream)
+    rows.writerow(("entry", "code", "reason"))
+    rows.writerows((item.entry, item.code, item.reason) for item in campaign.refused)
+    write_text(listing, stream.getvalue())
+    counts = Counter(item.code.replace("_", " ") for item in campaign.refused)
+    said = ", ".join(f"{count} {code}" for code, count in counts.most_common())
+    console.print(f"refused: {said}; each with its reason in {listing}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _require_programs(campaign: Campaign, settings: Settings) -> None:

@@ -27,18 +27,17 @@ import numpy as np
 import spglib
 from numpy.typing import NDArray
 from pymatgen.core import Structure
-from scipy.constants import physical_constants
 
+from hightc.analysis.parsers.units import BOHR_ANGSTROM
+from hightc.analysis.reciprocal_symmetry import SYMMETRY_PRECISION_ANGSTROM
 from hightc.makers.disk import Keep
 from hightc.makers.disk_need_wannier import WannierDiskNeed, estimate_wannier_need
 from hightc.makers.errors import RecipeError
 from hightc.makers.qe.meshes import Mesh
 from hightc.makers.qe.pseudopotentials import HEADER_BYTES, UPF_ATTRIBUTE, UPF_HEADER
 from hightc.makers.qe.recipe import Recipe
-from hightc.makers.qe.symmetry import SYMMETRY_PRECISION_ANGSTROM
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 
-BOHR_ANGSTROM = physical_constants["Bohr radius"][0] * 1e10
 BYTES_COMPLEX = 16
 BYTES_DENSITY = 28
 BYTES_MATRIX_ELEMENT = 49

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 from pymatgen.core import Structure
-from scipy.constants import physical_constants
 
+from hightc.analysis.parsers.units import BOHR_ANGSTROM, RYDBERG_EV
 from hightc.analysis.wannier_windows import Shell
 from hightc.makers.errors import PseudopotentialError
 from hightc.makers.qe.epw_inputs import fermi_window_ev
@@ -32,8 +32,6 @@ from hightc.makers.qe.upf_orbitals import atomic_orbitals
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 from hightc.makers.wannier import band_count
 
-BOHR_ANGSTROM = physical_constants["Bohr radius"][0] * 1e10
-RYDBERG_EV = physical_constants["Rydberg constant times hc in eV"][0]
 BYTES_COMPLEX = 16
 BYTES_REAL = 8
 BYTES_MILLER = 12

@@ -1,4 +1,4 @@
-"""The Fermi surface of a converged density: bands on a dense mesh with pw.x, nesting and bare susceptibility."""
+"""Fermi surface, nesting and bare susceptibility of a metal: from bands of pw.x, or from Wannier functions."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from pymatgen.core import Structure
 
 from hightc.analysis.documents import Gate, MaterialTag, StructureDocument
 from hightc.analysis.documents.base import identity
+from hightc.analysis.magnetic_rows import MOMENT_GONE_BOHR_MAGNETON
 from hightc.analysis.parsers.pw import PwRun, band_gap_ev, read_pw_xml
 from hightc.makers.base import QEMaker, clean_stop_seconds, correction_warnings
 from hightc.makers.content_key import Calculation
 from hightc.makers.errors import ProgramFailedError
 from hightc.makers.execution import run_program
 from hightc.makers.gates import force_gate, metal_gate, pressure_gate, respond
+from hightc.makers.qe.failures import BFGS_HISTORY
 from hightc.makers.qe.handlers import pw_handlers
 from hightc.makers.qe.inputs import OUTDIR, PREFIX, pw_input
 from hightc.makers.qe.pseudopotentials import read_upf_header
@@ -34,12 +37,6 @@ OFTEN_MAGNETIC = frozenset(
     )
 )
 """Elements with open 3d, 4f or 5f shells that carry moments in many of their metals."""
-
-MOMENT_BOHR_MAGNETON = 0.05
-"""Moment of a cell above which it is called magnetic; smaller ones are noise of the mesh and the smearing."""
-
-BFGS_GAVE_UP = "history already reset at previous step: stopping"
-"""What pw.x 6.7 prints where no step lowers the energy any more, before it calls the relaxation converged."""
 
 
 @dataclass
@@ -157,7 +154,8 @@ def _gates(gap_ev: float, pressure_gpa: float, max_force_ev_per_angstrom: float,
 
 def _stop_warnings(output: Path) -> tuple[str, ...]:
     """Tell a relaxation that stopped on the noise of its forces, which the XML calls converged."""
-    if BFGS_GAVE_UP not in output.read_text(encoding="utf-8", errors="replace"):
+    text = output.read_text(encoding="utf-8", errors="replace")
+    if not any(re.search(pattern, text) for pattern in BFGS_HISTORY.printed):
         return ()
     return ("the relaxation stopped before its thresholds: no step lowered the energy; lower scf_threshold_ry",)
 
@@ -169,7 +167,7 @@ def _spin_warnings(structure: Structure, magnetization_bohr_magneton: float | No
         if not magnetic:
             return ()
         return (f"computed without spin polarisation although {', '.join(magnetic)} is often magnetic",)
-    if abs(magnetization_bohr_magneton) < MOMENT_BOHR_MAGNETON:
+    if abs(magnetization_bohr_magneton) < MOMENT_GONE_BOHR_MAGNETON:
         return ()
     return (
         f"magnetic, {magnetization_bohr_magneton:.2f} Bohr magnetons a cell: alpha2F averages over two different "

@@ -12,6 +12,7 @@ from hightc.makers.electron_phonon import Alpha2FMaker
 from hightc.makers.phonon import CouplingMaker
 from hightc.makers.phonon_bands import PhononBandsMaker
 from hightc.makers.phonon_interpolation import ForceConstantsMaker, InterpolationMaker
+from hightc.makers.qe.nesting_recipe import NestingRecipe
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 from hightc.makers.relax import RelaxMaker
@@ -38,6 +39,8 @@ class ElectronPhononFlowMaker(Maker):
         How often a finer q mesh is tried where interpolated modes are marginal.
     wannier
         Numbers of the Wannier route, which goes on from the same phonons; None leaves it out.
+    nesting
+        Numbers of nesting from the Wannier functions; without that route they are not used.
     """
 
     name: str = "electron-phonon"
@@ -46,6 +49,7 @@ class ElectronPhononFlowMaker(Maker):
     q_jobs: int = 1
     finer_q_passes: int = 1
     wannier: WannierRecipe | None = None
+    nesting: NestingRecipe | None = None
 
     def make(self, structure: Structure, tag: MaterialTag) -> Flow:
         """Join the jobs of one material.
@@ -79,6 +83,6 @@ class ElectronPhononFlowMaker(Maker):
         tc = self.tc.make(alpha2f.output)
         jobs: list[Flow | Job] = [relax, dense, scf, coupling, force_constants, phonon, bands, alpha2f, tc]
         if self.wannier is not None:
-            route = WannierFlowMaker(recipe=self.recipe, wannier=self.wannier, tc=self.tc)
+            route = WannierFlowMaker(recipe=self.recipe, wannier=self.wannier, tc=self.tc, nesting=self.nesting)
             jobs += route.jobs(relax.output, dense.output, scf.output, coupling.output, phonon.output)
         return Flow(jobs, output=jobs[-1].output, name=f"{tag.material} {self.name}")

@@ -8,7 +8,9 @@ from typing import Any
 from jobflow import Flow, Job, Maker
 
 from hightc.makers.epw import FineMeshMaker, VertexMaker
+from hightc.makers.fermi_surface import WannierFermiMaker
 from hightc.makers.gap import GapMaker
+from hightc.makers.qe.nesting_recipe import NestingRecipe
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.qe.wannier_recipe import WannierRecipe
 from hightc.makers.tc import TcMaker
@@ -27,12 +29,15 @@ class WannierFlowMaker(Maker):
         Every number of the calculations.
     tc
         How Tc is computed from the spectrum.
+    nesting
+        Numbers of nesting and susceptibility, which the bands of the Wannier functions give too; None leaves them out.
     """
 
     name: str = "wannier"
     recipe: Recipe = field(kw_only=True)
     wannier: WannierRecipe = field(kw_only=True)
     tc: TcMaker = field(default_factory=TcMaker)
+    nesting: NestingRecipe | None = None
 
     def make(self, structure: Any, dense: Any, scf: Any, coupling: Any, phonon: Any) -> Flow:
         """Join the jobs that follow the phonons of one material.
@@ -69,4 +74,7 @@ class WannierFlowMaker(Maker):
         )
         tc = self.tc.make(spectrum.output)
         tc.name = f"{tc.name} wannier"
-        return [functions, vertex, spectrum, gap, tc]
+        jobs: list[Flow | Job] = [functions, vertex, spectrum, gap, tc]
+        if self.nesting is not None:
+            jobs.insert(1, WannierFermiMaker(recipe=recipe, nesting=self.nesting).make(functions.output, dense))
+        return jobs

@@ -70,8 +70,11 @@ class StonerEstimate(Record):
     enhancement_peak: float | None = Field(description="chi/chi0 at the peak; None if ordered.")
     peak_q: tuple[float, float, float] | None = Field(description="q of the highest chi; None if ordered.")
     correlation_length_angstrom: float | None = Field(description="From the curvature at the peak; None if unknown.")
-    lambda_sf_low: float | None = Field(description="Lower end of the coupling to spin fluctuations; None if ordered.")
-    lambda_sf_high: float | None = Field(description="Upper end; None if ordered.")
+    lambda_sf_low: float | None = Field(
+        description="Lower end of the coupling to spin fluctuations; None if ordered, or if less than nothing is left "
+        "of chi0 at some q without its transitions between bands."
+    )
+    lambda_sf_high: float | None = Field(description="Upper end; None as the lower one.")
 
 
 class PairingChannel(Record):
@@ -79,7 +82,9 @@ class PairingChannel(Record):
 
     spin: Literal["singlet", "triplet"] = Field(description="Spin state of the pair.")
     symmetry: str = Field(description="s, s+-, p, d or f, with the name of the representation where it is known.")
-    eigenvalue: float = Field(description="Dimensionless strength; the largest channel wins.")
+    eigenvalue: float = Field(
+        description="Dimensionless strength with constant matrix elements, which overstate it; the largest channel wins."
+    )
     degeneracy: int = Field(description="Solutions of the same strength.")
 
 

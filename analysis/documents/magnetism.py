@@ -38,7 +38,9 @@ class MagneticState(Record):
     """One order on one rung of the ladder: a row, also where the calculation failed."""
 
     order: str = Field(description="Name of the order that it started from.")
-    volume_ratio: float | None = Field(description="Volume over that of the first rung; None on a pressure ladder.")
+    volume_ratio: float | None = Field(
+        description="Volume over that of the given structure; None on a pressure ladder."
+    )
     target_pressure_gpa: float | None = Field(description="Pressure asked for in GPa; None on a volume ladder.")
     status: Literal["converged", "failed"] = Field(description="Whether the calculation has a result.")
     reason: str | None = Field(description="Why there is none; None if there is.")
@@ -119,7 +121,9 @@ class MagnetismDocument(Document):
 
     kind: Literal["magnetism"] = Field(default="magnetism", description="Kind of the document.")
     schema_version: Literal[1] = Field(default=1, description="Rises when the meaning of a field changes.")
-    structure: Structure = Field(description="The structure of the first rung, primitive standard cell, Angstrom.")
+    structure: Structure = Field(
+        description="The given structure, whose volume has the ratio 1, primitive standard cell, Angstrom."
+    )
     magnetic_elements: tuple[str, ...] = Field(description="Elements whose sites carry spins.")
     orders: tuple[MagneticOrder, ...] = Field(description="Orders tried.")
     orders_left_out: tuple[str, ...] = Field(description="Why further orders were not tried; empty if none was left.")
@@ -131,7 +135,8 @@ class MagnetismDocument(Document):
     )
     softness: tuple[Softness, ...] = Field(description="At ambient and at the target pressure.")
     stoner_parameter_ev: float | None = Field(
-        description="Stoner I in eV from exchange splitting over moment, or from the table; None if neither is known."
+        description="Stoner I of a magnetic atom in eV, from exchange splitting over moment or from fixed moments; "
+        "None if neither is known."
     )
     stoner_parameter_source: str | None = Field(description="Where it comes from; None if it is not known.")
     stoner_product: float | None = Field(

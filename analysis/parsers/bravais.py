@@ -8,11 +8,9 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.constants import physical_constants
 
 from hightc.analysis.parsers.fortran import FortranFile
-
-_ELECTRON_HALF_AMU = physical_constants["electron mass in u"][0] * 2  # Rydberg units weigh in half electron masses
+from hightc.analysis.parsers.units import AMU_RYDBERG_MASS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +66,7 @@ def read_cell(file: FortranFile) -> Cell:
     labels: list[tuple[str, float]] = []
     for index in range(n_types):
         match = file.read_match(r"(\d+)\s+'\s*(\S+)\s*'\s+(\S+)$", f"species {index + 1} of {n_types}")
-        labels.append((match[2], file.number(match[3], "mass") * _ELECTRON_HALF_AMU))
+        labels.append((match[2], file.number(match[3], "mass") / AMU_RYDBERG_MASS))
     types, positions = [], np.empty((n_atoms, 3))
     for index in range(n_atoms):
         fields = file.read_filled_line(f"atom {index + 1} of {n_atoms}").split()

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from hightc.analysis.documents.magnetism import MagneticState, MagnetismDocument, SoftnessClass
 from hightc.analysis.magnetic_enthalpy import EnthalpyCurve, enthalpy_curves
-from hightc.analysis.moment_curve import MOMENT_GONE_BOHR_MAGNETON
+from hightc.analysis.magnetic_rows import MOMENT_GONE_BOHR_MAGNETON
 from hightc.analysis.plots.style import BLUE, GREEN, INK, ORANGE, SKY, VERMILION, figure_style
 
 COLORS: Final = (BLUE, VERMILION, GREEN, ORANGE, SKY)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hightc.launch.embedded_mongo.errors import Code, CommandError
-from hightc.launch.embedded_mongo.indexes import IndexSpecification, Postings, UniqueKeys, candidates
+from hightc.launch.embedded_mongo.indexes import IndexSpecification, Postings, UniqueKeys, candidates, is_decided
 from hightc.launch.embedded_mongo.matching import Filter
 from hightc.launch.embedded_mongo.mongomock_core import Document, matches
 from hightc.launch.embedded_mongo.ordering import key_of
@@ -78,6 +78,14 @@ class Collection:
             self.examined += 1
             if not query or matches(query, document):
                 yield Found(position, body, document)
+
+    def count(self, query: Filter) -> int:
+        """Count the matches of a strict filter; what the indexes alone decide is counted without reading a document."""
+        if not query:
+            return len(self)
+        if is_decided(query, self._postings):
+            return len(candidates(query, self._postings) or ())
+        return sum(1 for _ in self.find(query))
 
     def indexed(self, query: Filter) -> bool:
         """Tell whether a strict filter is answered through an index."""

@@ -77,6 +77,10 @@ def kill_cursors(context: Context) -> Reply:
     }
 
 
+COUNT_DOCUMENTS = [{"$group": {"_id": 1, "n": {"$sum": 1}}}]
+"""What pymongo's ``count_documents`` asks for behind its ``$match``."""
+
+
 @command("aggregate", understands="pipeline cursor", ignores="allowDiskUse hint bypassDocumentValidation")
 def aggregate(context: Context) -> Reply:
     """Run a pipeline, its leading ``$match`` through the indexes."""
@@ -86,7 +90,10 @@ def aggregate(context: Context) -> Reply:
     query, rest = leading_match(stages)
     collection = context.engine.collection(context.namespace)
     documents: list[Answer]
-    if rest:
+    if rest == COUNT_DOCUMENTS:
+        number = collection.count(query)
+        documents = [{"_id": 1, "n": number}] if number else []
+    elif rest:
         documents = list(run((found.document for found in collection.find(query)), rest, _lookup(context)))
     else:
         documents = [RawBSONDocument(found.body) for found in collection.find(query)]
@@ -101,8 +108,7 @@ def count(context: Context) -> Reply:
     asked = context.command
     collection = context.engine.collection(context.namespace)
     query = strict_filter(asked.get("query") or {})
-    number = sum(1 for _ in collection.find(query)) if query else len(collection)
-    number = max(number - whole_number(asked, "skip"), 0)
+    number = max(collection.count(query) - whole_number(asked, "skip"), 0)
     limit = abs(whole_number(asked, "limit"))
     return {"n": min(number, limit) if limit else number, "ok": 1.0}
 

@@ -182,10 +182,26 @@ def candidates(query: Filter, postings: dict[str, Postings]) -> set[int] | None:
     options.sort(key=_size)
     smallest = set().union(*options[0])
     for other in options[1:]:
-        if len(smallest) <= 1:
+        if not smallest:
             break
-        smallest = {position for position in smallest if any(position in part for part in other)}
+        smallest = set().union(*(smallest & part for part in other))
     return smallest
+
+
+def is_decided(query: Filter, postings: dict[str, Postings]) -> bool:
+    """Tell whether the candidates are the matches: every clause asks an indexed path for one text or one of several.
+
+    A text equals nothing but itself, and an array that holds it is posted under it and matches.
+    """
+    clauses = list(conjuncts(query))
+    return bool(clauses) and all(
+        path in postings and _texts(condition) for clause in clauses for path, condition in clause.items()
+    )
+
+
+def _texts(condition: Any) -> bool:
+    values = [condition["$eq"]] if "$eq" in condition else condition.get("$in", [None])
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def _size(parts: list[set[int]]) -> int:

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymatgen.core import Structure
 
 from hightc.analysis.documents.base import JobArgument
+from hightc.analysis.reciprocal_symmetry import point_group
 from hightc.makers.errors import RecipeError
-from hightc.makers.qe.meshes import Mesh, mesh_from_spacing
+from hightc.makers.qe.meshes import Mesh, mesh_from_spacing, symmetric_mesh
 from hightc.makers.qe.recipe import Recipe
 
 LARGEST_FINE_MESH = 2**21
@@ -102,7 +103,9 @@ def make_nesting_recipe(structure: Structure, recipe: Recipe, overrides: dict[st
         made = NestingRecipe(
             **{
                 **rules.model_dump(include=set(NestingRecipe.model_fields)),
-                "k_mesh": _even(mesh_from_spacing(structure.lattice, rules.k_spacing)),
+                "k_mesh": symmetric_mesh(
+                    _even(mesh_from_spacing(structure.lattice, rules.k_spacing)), point_group(structure)
+                ),
                 **_of(NestingRecipe, overrides),
             }
         )

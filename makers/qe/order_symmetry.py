@@ -13,8 +13,8 @@ import spglib
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
+from hightc.analysis.reciprocal_symmetry import SYMMETRY_PRECISION_ANGSTROM
 from hightc.makers.qe.meshes import Mesh
-from hightc.makers.qe.symmetry import SYMMETRY_PRECISION_ANGSTROM
 
 ROUNDING = 1e-3
 """Characters are integers and mesh points multiples of one; this far off them counts as on them."""

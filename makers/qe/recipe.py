@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pymatgen.core import Structure
 
 from hightc.analysis.documents.base import JobArgument, Pseudopotential
+from hightc.analysis.reciprocal_symmetry import point_group
 from hightc.makers.errors import RecipeError
 from hightc.makers.qe.electronic_options import resolve_options
 from hightc.makers.qe.meshes import Mesh, Meshes, commensurate_meshes, require_commensurate
@@ -159,6 +160,7 @@ def make_recipe(
         k_spacing_per_angstrom=rules.k_spacing,
         q_spacing_per_angstrom=rules.q_spacing,
         dense_factor=rules.dense_factor,
+        rotations=point_group(structure),
     )
     k_mesh = overrides.get("k_mesh", meshes.k)
     q_mesh = overrides.get("q_mesh", meshes.q)

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pymatgen.core import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
+from hightc.analysis.reciprocal_symmetry import SYMMETRY_PRECISION_ANGSTROM
 from hightc.makers.qe.meshes import Mesh
-
-SYMMETRY_PRECISION_ANGSTROM = 1e-3
 
 
 @contextmanager

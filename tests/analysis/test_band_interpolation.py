@@ -8,9 +8,10 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from hightc.analysis.band_interpolation import BandInterpolation, interpolation_error
-from hightc.analysis.mesh_unfolding import band_rotations, bands_on_mesh
+from hightc.analysis.mesh_unfolding import bands_on_mesh
 from hightc.analysis.nesting import nesting_function
 from hightc.analysis.parsers.pw import read_pw_xml
+from hightc.analysis.reciprocal_symmetry import band_rotations
 from hightc.analysis.tetrahedra import fermi_energy, make_tetrahedra
 
 CR = Path(__file__).parents[1] / "data" / "qe" / "cr_nesting"

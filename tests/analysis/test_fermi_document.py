@@ -110,3 +110,11 @@ def test_metal_without_a_crossing_band_has_a_document_with_zeros():
 def test_document_survives_the_database(square):
     again = FermiDocument.model_validate(square.model_dump())
     assert again == square
+
+
+def test_pairing_on_a_coarser_mesh_than_the_sums_is_told():
+    # 36 x 36 x 18 points are enough for the gap equation, 48 x 48 x 24 are too many
+    document = square_document(numbers=replace(NUMBERS, interpolation_factor=4))
+    assert document.fine_mesh == (48, 48, 24)
+    assert document.pairing
+    assert "pairing was solved on 36x36x18 k points, fewer than those of the sums" in document.warnings

@@ -9,8 +9,9 @@ import pytest
 import spglib
 from pymatgen.core import Lattice, Structure
 
-from hightc.analysis.mesh_unfolding import band_rotations, bands_on_mesh, irreducible_of_mesh, mesh_of_points
+from hightc.analysis.mesh_unfolding import bands_on_mesh, irreducible_of_mesh, mesh_of_points
 from hightc.analysis.parsers.pw import read_pw_xml
+from hightc.analysis.reciprocal_symmetry import band_rotations
 
 AL = Path(__file__).parents[1] / "data" / "qe" / "al_dense" / "data-file-schema.xml"
 

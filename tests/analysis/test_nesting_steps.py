@@ -80,3 +80,10 @@ def test_one_mesh_says_nothing_of_convergence():
 def test_function_without_a_peak_on_both_meshes_holds_still():
     flat = {"q": None, "over_mean": None}
     assert judge(step(**flat), step(FINER, **flat))[0]
+
+
+def test_unknown_error_of_interpolated_bands_is_told():
+    unknown = "the error of the interpolated bands was not determined"
+    assert judge(step(), step(FINER))[1].endswith(unknown)
+    assert unknown not in judge(step(), step(FINER), error=10.0)[1]
+    assert unknown not in judge(step(), step(FINER).model_copy(update={"interpolated": False}))[1]

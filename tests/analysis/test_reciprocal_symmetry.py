@@ -10,6 +10,7 @@ from hightc.analysis.reciprocal_symmetry import (
     fold,
     images,
     lengths,
+    mesh_is_symmetric,
     mesh_permutations,
     point_group,
     reciprocal_vectors,
@@ -77,3 +78,13 @@ def test_permutations_turn_functions_as_the_rotations_do():
 def test_mesh_that_a_rotation_leaves_is_refused():
     with pytest.raises(ValueError, match=r"mesh: expected .* found \(6, 6, 4\): use the same number"):
         mesh_permutations((6, 6, 4), point_group(bcc()))
+
+
+@pytest.mark.parametrize(("mesh", "symmetric"), [((6, 6, 6), True), ((6, 6, 7), False), ((4, 4, 8), False)])
+def test_mesh_is_symmetric_where_rotations_permute_its_points(mesh, symmetric):
+    assert mesh_is_symmetric(mesh, point_group(bcc())) is symmetric
+    if symmetric:
+        assert mesh_permutations(mesh, point_group(bcc())).max() == np.prod(mesh) - 1
+    else:
+        with pytest.raises(ValueError, match="map onto itself"):
+            mesh_permutations(mesh, point_group(bcc()))

@@ -202,3 +202,16 @@ def test_recorded_nickel_is_a_rigid_ferromagnet():
     assert found.ground_states[1].margin_mev_per_atom is None
     # nothing of the pressures: stress and energies agree to 1.4 GPa at 332 GPa, less than 2 %
     assert found.warnings == ("no result of NM, AFM1: the ground state is the lowest of the others",)
+
+
+def test_order_that_failed_around_a_pressure_does_not_make_it_nonmagnetic_there():
+    # the ferromagnet is heard, without a moment, at the highest pressures alone
+    part = [failed_row(FM, ratio) if ratio > 0.8 else row(FM, ratio, PARAMAGNET) for ratio in RATIOS]
+    found = document([*ladder(NM, PARAMAGNET), *part, *ladder(AFM, PARAMAGNET)])
+    assert found.softness_class == "undetermined"
+    assert "there is no result of FM around 0 and 20 GPa" in found.softness_reason
+    assert (found.gates[0].passed, found.gates[0].value) == (False, 0.0)
+    assert found.gates[0].message == "no result of FM around 20 GPa: it may have a moment there"
+    inside = [failed_row(FM, ratio) if ratio in (1.05, 0.9) else row(FM, ratio, PARAMAGNET) for ratio in RATIOS]
+    found = document([*ladder(NM, PARAMAGNET), *inside, *ladder(AFM, PARAMAGNET)])
+    assert (found.softness_class, found.gates[0].passed) == ("nonmagnetic", True)

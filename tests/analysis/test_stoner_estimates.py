@@ -7,6 +7,7 @@ import pytest
 from fakes.square_lattice import STRUCTURE, energies
 from pymatgen.core import Lattice, Structure
 
+from hightc.analysis.nesting import nesting_function
 from hightc.analysis.nesting_steps import mesh_result
 from hightc.analysis.stoner import StonerParameter
 from hightc.analysis.stoner_estimates import (
@@ -16,6 +17,7 @@ from hightc.analysis.stoner_estimates import (
     pairing_channels,
     thermal_dos,
 )
+from hightc.analysis.susceptibility import bare_susceptibility
 
 BANDS = energies((16, 16, 8))
 RESULT = mesh_result(BANDS, STRUCTURE, smearing_ev=0.1, temperature_k=600.0, interpolated=False)
@@ -114,3 +116,27 @@ def test_compound_and_element_off_the_table_have_none():
     assert known_stoner_parameter(Structure(Lattice.cubic(4.0), ["Al"], [[0, 0, 0]]), None) is None
     compound = Structure(Lattice.cubic(3.0), ["Fe", "Al"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     assert known_stoner_parameter(compound, None) is None
+
+
+def test_bands_of_nearly_the_same_energies_leave_nothing_without_their_background():
+    # four copies of a band with its saddle point at the Fermi energy
+    k = 2 * np.pi * np.arange(24) / 24
+    band = -(np.cos(k)[:, None, None] + np.cos(k)[None, :, None])
+    copies = np.stack([band + 1e-3 * number for number in range(4)], axis=-1)
+    chi0, dos = bare_susceptibility(copies, 0.0, temperature_k=300.0), thermal_dos(copies, 300.0)
+    assert chi0.mean() < chi0[0, 0, 0] - dos
+    nesting = nesting_function(copies, 0.0, smearing_ev=0.1)
+    (found,) = estimates(StonerParameter(0.01, "test"), chi0, nesting, dos, STRUCTURE)
+    assert found.interband == "constant"
+
+
+def test_mesh_that_breaks_the_symmetry_is_told_not_to_pair():
+    a, c = 3.25, 4.95
+    lattice = Lattice([[-a / 2, a / 2, c / 2], [a / 2, -a / 2, c / 2], [a / 2, a / 2, -c / 2]])
+    tetragonal = Structure(lattice, ["V"], [[0, 0, 0]])
+    nothing = np.ones((6, 6, 7))
+    channels, reason = pairing_channels(
+        StonerParameter(0.1, "test"), nothing, nothing[..., None] * 0, tetragonal, smearing_ev=0.1, uniform_dos=1.0
+    )
+    assert channels == ()
+    assert reason.startswith("the rotations of the crystal do not map the 6x6x7 mesh onto itself")

@@ -12,7 +12,6 @@ from hightc.analysis.susceptibility import (
     band_susceptibilities,
     bare_susceptibility,
     projected_susceptibility,
-    susceptibility_between,
 )
 from hightc.eliashberg.constants import KB_MEV_PER_K
 
@@ -74,16 +73,6 @@ def test_each_pair_of_bands_agrees_with_the_double_sum_and_their_sum_is_the_whol
     assert found.sum(axis=(-1, -2)) == pytest.approx(whole, rel=1e-12)
     # rename n and m, k and k+q
     assert at_minus_q(found) == pytest.approx(np.swapaxes(found, -1, -2), rel=1e-12)
-
-
-def test_groups_of_bands_agree_with_the_double_sum():
-    first, second = random_bands(bands=2), random_bands(bands=3, seed=1, width_ev=7)
-    exact = pair_susceptibilities(first - FERMI_EV, second - FERMI_EV, kt_ev(500)).sum(axis=(-1, -2))
-    found = susceptibility_between(first, second, FERMI_EV, temperature_k=500)
-    assert np.abs(found - exact).max() < AGREEMENT * exact.max()
-    assert np.abs(found - at_minus_q(found)).max() > 1e-3
-    back = susceptibility_between(second, first, FERMI_EV, temperature_k=500)
-    assert back == pytest.approx(at_minus_q(found), rel=1e-12)
 
 
 def test_projections_weigh_both_states_of_a_pair():
@@ -199,17 +188,6 @@ def test_scaled_energies_and_temperature_scale_the_susceptibility():
     assert bare_susceptibility(2 * (bands - FERMI_EV), 0, temperature_k=500) == pytest.approx(reference / 2, rel=1e-12)
 
 
-def test_exchange_split_spins_have_their_moment_over_the_splitting():
-    splitting, temperature = 0.7, 400.0
-    up, down = chain(64) - splitting / 2, chain(64) + splitting / 2
-    transverse = susceptibility_between(up, down, 0.3, temperature_k=temperature)
-    moment = np.mean(
-        [np.tanh((down - 0.3) / (2 * kt_ev(temperature))) - np.tanh((up - 0.3) / (2 * kt_ev(temperature)))]
-    )
-    # f = [1 - tanh(x/2)]/2, and every pair at q = 0 is split by the same energy
-    assert transverse[0, 0, 0] == pytest.approx(moment / 2 / splitting, rel=AGREEMENT)
-
-
 def test_chromium_peaks_beside_the_zone_boundary_at_its_measured_wave_vector():
     run, stored = read_pw_xml(CR / "data-file-schema.xml"), np.load(CR / "bands_32.npz")
     bands = stored["energies_ev"][irreducible_of_mesh(run.structure, stored["k_points"], (32, 32, 32))]
@@ -247,11 +225,6 @@ def test_temperature_that_is_none_is_refused(temperature_k):
 def test_fermi_energy_outside_of_all_bands_is_refused(fermi_ev):
     with pytest.raises(ValueError, match="no state there; check E_F"):
         bare_susceptibility(random_bands(), fermi_ev, temperature_k=300)
-
-
-def test_groups_on_different_meshes_are_refused():
-    with pytest.raises(ValueError, match=r"second_ev: expected the mesh of first_ev, \(4, 3, 5\), found \(2, 3, 5\)"):
-        susceptibility_between(random_bands(), random_bands((2, 3, 5)), FERMI_EV, temperature_k=300)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def test_numbers_of_a_study_change_the_key_only_where_it_is_asked_for(tmp_path, 
     ("text", "message"),
     [
         (f'{NICKEL}studies = ["nestling"]\n', r"materials.Ni.studies.0: .*found 'nestling'"),
+        (f'{NICKEL}studies = "nesting"\n', r"studies: expected a list in square brackets, found 'nesting'"),
         (f"{NICKEL}studies = []\n", "materials.Ni.studies"),
         (f"{NESTED}nesting = {{ smearing = 0.1 }}\n", r"material 'Ni': unknown setting 'smearing' of \[nesting\]"),
         (f"{SOFT}\n[magnetism]\nvolume_ratio = 1\n", r"material 'Ni': unknown setting 'volume_ratio' of \[magnetism\]"),

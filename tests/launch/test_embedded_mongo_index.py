@@ -361,3 +361,45 @@ def test_cursors_expire_when_nobody_asks_for_long():
     assert database(getMore=lost, collection="c")["code"] == 43
     assert len(database(getMore=kept, collection="c")["cursor"]["nextBatch"]) == 8
     assert len(database.cursors) == 0
+
+
+def count_documents(database, query):
+    """As pymongo counts."""
+    pipeline = [{"$match": query}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]
+    reply = database(aggregate="c", pipeline=pipeline, cursor={})
+    assert reply["ok"] == 1.0, reply
+    return sum(decode(raw.raw)["n"] if hasattr(raw, "raw") else raw["n"] for raw in reply["cursor"]["firstBatch"])
+
+
+STATES = ("READY", "RUNNING", ["READY", "RUNNING"], None, 3, {"state": "READY"})
+
+
+def test_counts_that_indexes_decide_read_no_document():
+    database = Database()
+    states, names = ("state", ("a", "b"))
+    documents = [{"_id": n, states: STATES[n % 6], "name": names[n % 2]} for n in range(60)] + [
+        {"_id": 60, "name": "a"}
+    ]
+    database(insert="c", documents=documents)
+    queries = [
+        {"state": "READY"},
+        {"state": "READY", "name": "a"},
+        {"state": {"$in": ["READY", "RUNNING"]}, "name": "b"},
+        {"state": "GONE", "name": "a"},
+        {"state": {"$in": []}},
+    ]
+    expected = [count_documents(database, query) for query in queries]
+    assert expected[0] == 20
+    database.index("state")
+    database.index("name")
+    assert [count_documents(database, query) for query in queries] == expected
+    assert database.examined(lambda: [count_documents(database, query) for query in queries]) == 0
+
+
+def test_counts_that_indexes_do_not_decide_read_what_they_must():
+    database = Database()
+    database(insert="c", documents=[{"_id": n, "state": STATES[n % 6], "size": n} for n in range(60)])
+    queries = [{"state": None}, {"state": 3}, {"state": "READY", "size": {"$gt": 30}}, {"state": {"$ne": "READY"}}]
+    expected = [count_documents(database, query) for query in queries]
+    database.index("state")
+    assert [count_documents(database, query) for query in queries] == expected

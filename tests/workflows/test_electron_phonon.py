@@ -11,6 +11,7 @@ from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
 from hightc.analysis.documents import MaterialTag, Pseudopotential
+from hightc.makers.qe.nesting_recipe import make_nesting_recipe
 from hightc.makers.qe.recipe import make_recipe
 from hightc.makers.qe.wannier_recipe import make_wannier_recipe
 from hightc.makers.tc import TcMaker
@@ -137,3 +138,17 @@ def test_wannier_route_goes_on_from_the_phonons_of_the_same_run(lead, recipe):
         "Tc wannier": {"epw.x fine"},
     }
     assert [job.name for job in both.jobs].count("ph.x electron-phonon") == 1
+
+
+def test_wannier_functions_give_the_nesting_that_is_asked_for(lead, recipe):
+    wannier, nesting = make_wannier_recipe(lead, recipe, {}), make_nesting_recipe(lead, recipe, {})
+    with_nesting = ElectronPhononFlowMaker(recipe=recipe, wannier=wannier, nesting=nesting).make(lead, TAG)
+    names = {job.uuid: job.name for job in with_nesting.jobs}
+    fermi = next(job for job in with_nesting.jobs if job.name == "fermi surface wannier")
+    assert {names[uuid] for uuid in needs(fermi)} == {"wannier", "scf dense"}
+    assert fermi.maker.nesting == nesting
+    # the flow still ends with Tc, and no other job waits for the Fermi surface
+    assert with_nesting.jobs[-1].name == "Tc wannier"
+    assert not any(fermi.uuid in needs(job) for job in with_nesting.jobs)
+    without_route = ElectronPhononFlowMaker(recipe=recipe, nesting=nesting).make(lead, TAG)
+    assert [job.name for job in without_route.jobs] == NAMES

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pymatgen.core import Lattice
+from pymatgen.core import Lattice, Structure
 
+from hightc.analysis.reciprocal_symmetry import mesh_is_symmetric, point_group
 from hightc.makers.errors import RecipeError
 from hightc.makers.qe.meshes import Meshes, commensurate_meshes, mesh_from_spacing, require_commensurate, uniform_points
 
@@ -59,6 +60,28 @@ def test_meshes_of_fcc_aluminium_at_draft():
     meshes = commensurate_meshes(fcc, k_spacing_per_angstrom=0.3, q_spacing_per_angstrom=0.9, dense_factor=2)
     # |b| = 2 pi sqrt(3)/a = 2.741/Angstrom: 2.741/0.9 -> 4, 2.741/0.3 -> 10 -> the next even multiple of 4
     assert meshes == Meshes(q=(4, 4, 4), k=(12, 12, 12), k_dense=(24, 24, 24))
+
+
+@pytest.mark.parametrize("edges", [(3.25, 3.25, 4.95), (5.83, 5.83, 3.18), (3.0, 4.1, 5.3)])
+@pytest.mark.parametrize("spacing", [0.2, 0.3, 0.4])
+def test_meshes_of_a_body_centred_cell_keep_its_symmetry(edges, spacing):
+    # ph.x 6.7 stops at the others: "This q-mesh breaks symmetry!"
+    lattice = Lattice((np.ones((3, 3)) - 2 * np.eye(3)) * np.array(edges) / 2)
+    rotations = point_group(Structure(lattice, ["Al"], [[0, 0, 0]]))
+    spacings = {"k_spacing_per_angstrom": spacing, "q_spacing_per_angstrom": 2 * spacing, "dense_factor": 2}
+    assert not mesh_is_symmetric(commensurate_meshes(lattice, **spacings).q, rotations)
+    meshes = commensurate_meshes(lattice, **spacings, rotations=rotations)
+    require_commensurate(meshes)
+    assert all(mesh_is_symmetric(mesh, rotations) for mesh in meshes)
+    for mesh, widest in ((meshes.q, 2 * spacing), (meshes.k, spacing)):
+        assert max(np.array(lattice.reciprocal_lattice.abc) / mesh) <= widest
+
+
+@pytest.mark.parametrize("lattice", [Lattice.hexagonal(3.0, 5.0), Lattice.tetragonal(3.0, 7.0), Lattice.cubic(4.0)])
+def test_meshes_that_are_symmetric_are_left_as_they_are(lattice):
+    rotations = point_group(Structure(lattice, ["Al"], [[0, 0, 0]]))
+    spacings = {"k_spacing_per_angstrom": 0.3, "q_spacing_per_angstrom": 0.7, "dense_factor": 2}
+    assert commensurate_meshes(lattice, **spacings, rotations=rotations) == commensurate_meshes(lattice, **spacings)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from hightc.analysis.reciprocal_symmetry import mesh_is_symmetric, point_group
 from hightc.makers.errors import RecipeError
 from hightc.makers.qe.nesting_recipe import NestingRecipe, load_nesting_protocol, make_nesting_recipe
 
@@ -70,3 +71,18 @@ def test_long_axis_has_fewer_points(recipe):
     structure = Structure(Lattice.tetragonal(3.0, 12.0), ["Al"], [[0, 0, 0]])
     n1, n2, n3 = make_nesting_recipe(structure, recipe, {}).k_mesh
     assert n1 == n2 > n3
+
+
+def body_centred(a, b, c):
+    return Structure(
+        Lattice([[-a / 2, b / 2, c / 2], [a / 2, -b / 2, c / 2], [a / 2, b / 2, -c / 2]]), ["V"], [[0] * 3]
+    )
+
+
+@pytest.mark.parametrize("structure", [body_centred(3.25, 3.25, 4.95), body_centred(3.0, 4.1, 5.3)])
+def test_mesh_of_a_body_centred_cell_keeps_its_symmetry(recipe, structure):
+    spacings = np.array(structure.lattice.reciprocal_lattice.abc)
+    assert np.ptp(np.ceil(spacings / 0.2)) > 0  # one spacing alone gives unequal numbers
+    made = make_nesting_recipe(structure, recipe, {"k_spacing": 0.2})
+    assert mesh_is_symmetric(made.k_mesh, point_group(structure))
+    assert max(spacings / made.k_mesh) <= 0.2
