@@ -220,7 +220,7 @@ def _resolve(where: str, resolver: _Resolver, label: str, entry: MaterialEntry, 
         require_relativity(files, spin_orbit=recipe.spin_orbit)
         studies = entry.studies or entries.studies
         if "electron_phonon" in studies:
-            require_electron_phonon(recipe)
+            require_electron_phonon(recipe, structure)
         wannier = _wannier(structure, recipe, entries, entry)
         numbers = {**entries.magnetism, **entry.magnetism}
         magnetism = make_magnetic_recipe(structure, recipe, numbers) if "magnetic_softness" in studies else None

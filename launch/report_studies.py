@@ -16,6 +16,7 @@ from hightc.analysis.documents import (
     SusceptibilityPeak,
     TcDocument,
 )
+from hightc.analysis.magnetic_rows import MOMENT_GONE_BOHR_MAGNETON
 from hightc.analysis.plots.wording import interval, kelvin, mesh_text
 from hightc.analysis.spin_fluctuations import LOWEST_KELVIN
 
@@ -60,7 +61,11 @@ def softness_lines(document: MagnetismDocument) -> Lines:
         (f"softness at {item.pressure_gpa:.3g} GPa", softness_text(item) + (f": {item.reason}" if item.reason else ""))
         for item in document.softness
     ]
-    lines += [(f"{curve.order} collapses", _collapse(curve.collapse_bracket_gpa)) for curve in document.curves]
+    lines += [
+        (f"{curve.order} collapses", _collapse(curve.collapse_bracket_gpa))
+        for curve in document.curves
+        if any(moment > MOMENT_GONE_BOHR_MAGNETON for moment in curve.moment_bohr_magneton_per_atom)
+    ]
     if document.ground_states:
         lines.append(("lowest enthalpy", "; ".join(_ground_states(document))))
     if document.stoner_product is not None:
@@ -145,7 +150,7 @@ def stoner_text(estimate: StonerEstimate) -> str:
     estimate
         The estimate.
     """
-    products = f"I chi0 = {estimate.product_uniform:.2f} at q = 0, {estimate.product_peak:.2f} at its peak"
+    products = f"I N(E_F) = {estimate.product_uniform:.2f}, I chi0 = {estimate.product_peak:.2f} at its peak"
     if estimate.enhancement_uniform is None or estimate.enhancement_peak is None:
         return f"{products}: ordered, RPA has no paramagnet here ({estimate.source})"
     parts = [products, f"enhanced {estimate.enhancement_uniform:.2f} and {estimate.enhancement_peak:.2f} times"]

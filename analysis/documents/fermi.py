@@ -83,7 +83,7 @@ class PairingChannel(Record):
     spin: Literal["singlet", "triplet"] = Field(description="Spin state of the pair.")
     symmetry: str = Field(description="s, s+-, p, d or f, with the name of the representation where it is known.")
     eigenvalue: float = Field(
-        description="Dimensionless strength with constant matrix elements, which overstate it; the largest channel wins."
+        description="Dimensionless strength; constant matrix elements overstate it. The largest channel wins."
     )
     degeneracy: int = Field(description="Solutions of the same strength.")
 

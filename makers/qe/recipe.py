@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pymatgen.core import Structure
 
 from hightc.analysis.documents.base import JobArgument, Pseudopotential
-from hightc.analysis.reciprocal_symmetry import point_group
+from hightc.analysis.reciprocal_symmetry import mesh_is_symmetric, point_group
 from hightc.makers.errors import RecipeError
 from hightc.makers.qe.electronic_options import resolve_options
 from hightc.makers.qe.meshes import Mesh, Meshes, commensurate_meshes, require_commensurate
@@ -191,25 +191,34 @@ def make_recipe(
     return recipe
 
 
-def require_electron_phonon(recipe: Recipe) -> None:
-    """Refuse what ph.x cannot take into its matrix elements of the electron-phonon coupling.
+def require_electron_phonon(recipe: Recipe, structure: Structure) -> None:
+    """Refuse what ph.x cannot take into its matrix elements of the electron-phonon coupling, before anything runs.
 
     Quantum ESPRESSO 6.7 stops at Hubbard U ("Electron-phonon with Hubbard U is not supported"). Spin polarisation and
-    spin-orbit coupling are summed right: elphsum counts the bands of each spin, or of each spinor, once.
+    spin-orbit coupling are summed right: elphsum counts the bands of each spin, or of each spinor, once. On a q mesh
+    with less symmetry than the crystal it stops too ("This q-mesh breaks symmetry!").
 
     Parameters
     ----------
     recipe
         Numbers of the calculation.
+    structure
+        Primitive standard cell.
 
     Raises
     ------
     RecipeError
-        If the recipe has a Hubbard U.
+        If the recipe has a Hubbard U, or a q mesh that the crystal's symmetry does not map onto itself.
     """
     if recipe.hubbard_u_ev:
         elements = ", ".join(sorted(recipe.hubbard_u_ev))
         msg = f"hubbard_u_ev: expected none where ph.x computes the coupling, found one of {elements}: remove it"
+        raise RecipeError(msg)
+    if not mesh_is_symmetric(recipe.q_mesh, point_group(structure)):
+        msg = (
+            f"q_mesh: expected one with the symmetry of the crystal, found {list(recipe.q_mesh)}: give equal numbers "
+            "along reciprocal lattice vectors of equal length, or leave q_mesh out"
+        )
         raise RecipeError(msg)
 
 

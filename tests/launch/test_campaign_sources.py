@@ -27,7 +27,8 @@ def test_materials_of_a_source_come_after_those_with_a_name(tmp_path, settings):
 
 def test_a_campaign_may_live_of_sources_alone(tmp_path, settings):
     text = ALUMINIUM[: ALUMINIUM.index("[materials.Al]")] + SOURCES
-    assert labels(tiny_campaign(tmp_path, settings, text, "Ni", "Nb")) == ["Ni_fcc", "Ni_fcc_50GPa", "Nb_bcc", "Nb_bcc_50GPa"]
+    campaign = tiny_campaign(tmp_path, settings, text, "Ni", "Nb")
+    assert labels(campaign) == ["Ni_fcc", "Ni_fcc_50GPa", "Nb_bcc", "Nb_bcc_50GPa"]
 
 
 def test_a_material_without_pseudopotential_is_refused_and_the_others_go_on(tmp_path, settings):

@@ -1,4 +1,4 @@
-"""The main job on real input: Al and Pb to Tc, Ni under pressure, nesting of Cr; then all that a reader does with it."""
+"""The main job on real input: Al and Pb to Tc, Ni under pressure, nesting of Cr; then all that a reader does."""
 
 from __future__ import annotations
 

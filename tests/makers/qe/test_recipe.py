@@ -197,12 +197,19 @@ def test_recipe_of_an_earlier_version_is_a_plain_metal():
     assert Recipe.from_dict(stored) == recipe
 
 
+def test_coupling_is_refused_on_a_q_mesh_without_the_symmetry_of_the_crystal():
+    """ph.x stops there: "This q-mesh breaks symmetry!"."""
+    meshes = {"k_mesh": (8, 8, 8), "q_mesh": (2, 2, 1)}
+    with pytest.raises(RecipeError, match=r"q_mesh: expected one with the symmetry of the crystal, found \[2, 2, 1\]"):
+        require_electron_phonon(lead_recipe(**meshes), LEAD)
+
+
 def test_coupling_is_refused_with_hubbard_u_alone():
-    require_electron_phonon(lead_recipe())
-    require_electron_phonon(lead_recipe(spin_orbit=True))
-    require_electron_phonon(lead_recipe(spin_polarized=True))
+    require_electron_phonon(lead_recipe(), LEAD)
+    require_electron_phonon(lead_recipe(spin_orbit=True), LEAD)
+    require_electron_phonon(lead_recipe(spin_polarized=True), LEAD)
     with pytest.raises(RecipeError, match=r"expected none where ph\.x computes the coupling, found one of Pb"):
-        require_electron_phonon(lead_recipe(hubbard_u_ev={"Pb": 1.0}))
+        require_electron_phonon(lead_recipe(hubbard_u_ev={"Pb": 1.0}), LEAD)
 
 
 def test_recipe_survives_its_json():
