@@ -127,5 +127,5 @@ def _sentence(softness: Softness, grounds: Sequence[GroundState]) -> str:
     if softness.value_per_gpa is None:
         return f"{where} s is not determined: {softness.reason}"
     ground = next(one for one in grounds if one.pressure_gpa == softness.pressure_gpa)
-    error = "of unknown error" if softness.error_per_gpa is None else f"+- {softness.error_per_gpa:.2g}"
+    error = "of unknown error" if softness.error_per_gpa is None else f"+/- {softness.error_per_gpa:.2g}"
     return f"{_moment(ground)} and s = {softness.value_per_gpa:.2g} {error} per GPa"

@@ -89,9 +89,9 @@ COLUMNS: dict[str, dict[str, Callable[[Any], Any]]] = {
     },
     "magnetism": {
         "softness_class": attrgetter("softness_class"),
-        "order": lambda document: document.ground_states[0].order if document.ground_states else None,
-        "moment_bohr_magneton_per_atom": lambda document: (
-            document.ground_states[0].moment_bohr_magneton_per_atom if document.ground_states else None
+        "order": lambda document: getattr(document.ambient_state, "order", None),
+        "moment_bohr_magneton_per_atom": lambda document: getattr(
+            document.ambient_state, "moment_bohr_magneton_per_atom", None
         ),
         "softness_per_gpa": lambda document: document.softness[0].value_per_gpa if document.softness else None,
         "softness_error_per_gpa": lambda document: document.softness[0].error_per_gpa if document.softness else None,

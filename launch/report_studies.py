@@ -238,14 +238,14 @@ def _end(status: str | None, tc_kelvin: float | None) -> str | None:
 
 
 def softness_row(document: MagnetismDocument) -> Sequence[str]:
-    """One line of the ranking: class, order and moment at the first pressure, softness there and at the target.
+    """One line of the ranking: class, order and moment at ambient pressure, softness there and at the target.
 
     Parameters
     ----------
     document
         The document.
     """
-    ground = document.ground_states[0] if document.ground_states else None
+    ground = document.ambient_state
     state = f"{ground.order}, {ground.moment_bohr_magneton_per_atom:.3f}" if ground else "unknown"
     at = [softness_text(item) for item in document.softness]
     collapse = next((curve.collapse_bracket_gpa for curve in document.curves if curve.collapse_bracket_gpa), None)

@@ -147,6 +147,12 @@ class MagnetismDocument(Document):
     protocol: str = Field(description="Name of the protocol.")
     codes: dict[str, str] = Field(description="Version of each program that took part, by name.")
 
+    @property
+    def ambient_state(self) -> GroundState | None:
+        """Order of lowest enthalpy at the first pressure that the softness was asked for; None if it is not known."""
+        asked_gpa = self.softness[0].pressure_gpa if self.softness else 0.0
+        return next((state for state in self.ground_states if state.pressure_gpa == asked_gpa), None)
+
     def state(self, order: str, rung: int) -> MagneticState:
         """Find the row of an order on a rung.
 

@@ -44,7 +44,7 @@ def test_rigid_and_soft_say_their_numbers():
         found = document(rows(magnet))
         ambient = found.softness[0]
         assert found.softness_class == word
-        assert f"s = {ambient.value_per_gpa:.2g} +- {ambient.error_per_gpa:.2g} per GPa" in found.softness_reason
+        assert f"s = {ambient.value_per_gpa:.2g} +/- {ambient.error_per_gpa:.2g} per GPa" in found.softness_reason
         assert "FM has 0.6" in found.softness_reason
         assert found.softness_reason.endswith("the threshold is 0.005/GPa")
 

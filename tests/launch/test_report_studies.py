@@ -24,6 +24,7 @@ from hightc.launch.report_studies import (
     nesting_lines,
     softness_key,
     softness_lines,
+    softness_row,
     softness_text,
 )
 from hightc.launch.report_table import result_table
@@ -80,6 +81,13 @@ def test_facts_of_a_magnet_name_its_class_its_orders_and_the_rung_that_failed() 
     assert "I = 1 eV, a table" in facts["Stoner product"]
     failed = next(state for state in MAGNET.states if state.status == "failed")
     assert f"FM: {failed.reason}" in facts["rungs"]
+
+
+def test_the_ranking_shows_the_moment_at_ambient_pressure() -> None:
+    state = MAGNET.ambient_state
+    assert state is not None
+    assert state.pressure_gpa == 0
+    assert softness_row(MAGNET)[1] == f"{state.order}, {state.moment_bohr_magneton_per_atom:.3f}"
 
 
 def test_facts_of_a_surface_name_peak_mesh_and_caveat() -> None:
