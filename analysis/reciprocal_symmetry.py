@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,26 @@ def band_rotations(structure: Structure, *, tell_apart: bool = True) -> NDArray[
         names = [f"{site.species_string} {site.label}" for site in structure]
         moments = np.array([_collinear(value) for value in structure.site_properties.get("magmom", moments)])
     numbers = np.unique(names, return_inverse=True)[1]
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers.tolist(), moments.tolist())
+    arrays = (structure.lattice.matrix, structure.frac_coords, moments)
+    lattice, positions, spins = (np.ascontiguousarray(array, dtype=np.float64).tobytes() for array in arrays)
+    rotations = _found_rotations(lattice, positions, tuple(numbers.tolist()), spins)
+    if rotations is None:
+        msg = f"{structure.formula}: spglib finds no symmetry at {SYMMETRY_PRECISION_ANGSTROM} Angstrom: look for sites"
+        raise ValueError(f"{msg} on top of each other")
+    return rotations.copy()
+
+
+@lru_cache(maxsize=8)
+def _found_rotations(
+    lattice: bytes, positions: bytes, numbers: tuple[int, ...], moments: bytes
+) -> NDArray[np.int64] | None:
+    """Rotations of a cell given by its numbers; those of the last cells are kept, as a recipe asks several times."""
+    cell = (
+        np.frombuffer(lattice).reshape(3, 3).tolist(),
+        np.frombuffer(positions).reshape(-1, 3).tolist(),
+        numbers,
+        np.frombuffer(moments).tolist(),
+    )
     with warnings.catch_warnings():
         # spglib warns of a switch that is the whole process's to set
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -82,10 +102,7 @@ def band_rotations(structure: Structure, *, tell_apart: bool = True) -> NDArray[
             is_axial=False,
             with_time_reversal=False,
         )
-    if symmetry is None:
-        msg = f"{structure.formula}: spglib finds no symmetry at {SYMMETRY_PRECISION_ANGSTROM} Angstrom: look for sites"
-        raise ValueError(f"{msg} on top of each other")
-    return np.asarray(np.unique(symmetry["rotations"], axis=0), dtype=np.int64)
+    return None if symmetry is None else np.asarray(np.unique(symmetry["rotations"], axis=0), dtype=np.int64)
 
 
 def _collinear(moment: Any) -> float:

@@ -15,6 +15,7 @@ from pymatgen.core import Structure
 from hightc.analysis.documents import MaterialTag
 from hightc.launch.campaign_file import LABEL, CampaignFile, MaterialEntry, Study, parse_campaign_file
 from hightc.launch.errors import CampaignError
+from hightc.launch.progress_line import ProgressLine, Tell
 from hightc.launch.sources.records import ResolvedSources, SourcedStructure, SourceRecord
 from hightc.launch.structures import read_structure
 from hightc.makers.errors import CalculationError
@@ -25,6 +26,9 @@ from hightc.makers.qe.recipe import Recipe, make_recipe, require_electron_phonon
 from hightc.makers.qe.relativity import require_relativity
 from hightc.makers.qe.wannier_recipe import WannierRecipe, make_wannier_recipe
 from hightc.makers.settings import ComputeSettings
+
+NOT_COMPUTABLE = "not_computable"
+"""Code of a material whose structure is known but which cannot be computed as the file says."""
 
 KEY_DIGITS = 6
 LATTICE_DECIMALS = 8
@@ -120,7 +124,9 @@ class Campaign:
     refused: tuple[Refusal, ...] = ()
 
 
-def read_campaign(path: Path, settings: ComputeSettings) -> Campaign:
+def read_campaign(
+    path: Path, settings: ComputeSettings, *, tell: Tell | None = None, refuse_all: bool = False
+) -> Campaign:
     """Read a campaign file and resolve every material, before anything runs.
 
     Parameters
@@ -129,6 +135,10 @@ def read_campaign(path: Path, settings: ComputeSettings) -> Campaign:
         A TOML file.
     settings
         Settings of this machine, for the pseudopotentials.
+    tell
+        Where a line of progress goes now and then; None says nothing.
+    refuse_all
+        Count a material of the file itself that cannot be computed among the refused, as one of a source, and go on.
 
     Raises
     ------
@@ -143,21 +153,31 @@ def read_campaign(path: Path, settings: ComputeSettings) -> Campaign:
     resolver = _Resolver(path, name, entries, settings)
     sourced = _sourced(path, entries)
     labels = {found.label for found in sourced.materials}
-    materials = [
-        resolver.named(label, entry)
+    line = ProgressLine(tell, "reading", len(labels | entries.materials.keys()))
+    refused = [Refusal(f"{item.where}: {item.value}", item.code, item.reason) for item in sourced.refused]
+    materials: list[Material] = []
+    named = {
+        label: entry
         for label, entry in entries.materials.items()
         if label not in labels or entry.prototype or entry.file
-    ]
-    taken = {material.tag.material for material in materials}
-    refused = [Refusal(f"{item.where}: {item.value}", item.code, item.reason) for item in sourced.refused]
+    }
+    for label, entry in named.items():
+        line.show(len(materials))
+        try:
+            materials.append(resolver.named(label, entry))
+        except CampaignError as error:
+            if not refuse_all:
+                raise
+            refused.append(Refusal(label, NOT_COMPUTABLE, str(error)))
     for found in sourced.materials:
-        if found.label in taken:
+        if found.label in named:
             continue
+        line.show(len(materials))
         try:
             materials.append(resolver.sourced(found))
         except CampaignError as error:
-            refused.append(Refusal(found.label, "not_computable", str(error)))
-    if not materials:
+            refused.append(Refusal(found.label, NOT_COMPUTABLE, str(error)))
+    if not materials and not refuse_all:
         msg = f"{path}: none of {len(refused)} materials can be computed; the first: {refused[0].reason}"
         raise CampaignError(msg)
     return Campaign(name=name, path=path, materials=tuple(materials), refused=tuple(refused))

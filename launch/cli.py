@@ -8,33 +8,27 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hightc.launch.campaign_command import add_campaign
 from hightc.launch.campaign_help import CAMPAIGN_EPILOG
 from hightc.launch.cluster_command import add_cluster
 from hightc.launch.command_parser import CommandParser
 from hightc.launch.errors import LaunchError
+from hightc.launch.export_command import add_export
 from hightc.launch.failures_listing import add_failures
 from hightc.launch.fermi_command import add_fermi
+from hightc.launch.gui_command import add_gui
+from hightc.launch.query_command import add_query, positive
+from hightc.launch.recover_command import add_recover
 from hightc.launch.sources_command import add_sources
 from hightc.launch.status_command import add_status
 from hightc.launch.tc_command import add_tc
 from hightc.makers.errors import CalculationError
 
 if TYPE_CHECKING:
-    from hightc.launch.query_output import Layout
     from hightc.launch.settings import Settings
-
-KINDS = (
-    *("tc", "gap", "alpha2f", "vertex", "wannier"),
-    *("magnetism", "fermi", "phonon", "phonon_bands", "coupling", "force_constants", "structure", "scf"),
-)
-"""Kinds of documents, as in ``hightc.analysis.documents.DOCUMENTS``, which is too heavy to import for a help text."""
-
-METHODS = ("allen_dynes", "mcmillan", "xie_2019", "xie_2022", "eliashberg")
-"""Methods of Tc, as in ``hightc.analysis.documents.tc.Method``."""
 
 EXPECTED_ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
@@ -68,17 +62,6 @@ settings:
   Without HIGHTC_MONGO_URI an embedded database for this one machine is started.
 
 exit codes: 0 done; 1 done, but something was found wanting; 2 could not start (the message says why)"""
-
-QUERY_EPILOG = """\
-examples:
-  hightc query --elements Nb --tc 5:20               Tc from 5 to 20 K by Allen-Dynes at mu* = 0.10
-  hightc query --formula PbO2 --kind phonon          the order of the elements does not matter
-  hightc query --lambda 1: --kind alpha2f            spectra of the materials whose lambda is at least 1
-  hightc query --format csv > tc.csv                 units are in the names of the columns
-  hightc query --format json --documents | jq ...    documents as they are stored, large arrays by reference
-
-Only the newest document of a campaign, material and kind is shown, unless --history. From Python, with arrays:
-  hightc.launch.queries.documents(database, Alpha2FDocument, elements=["Nb"], load_arrays=True)"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -149,9 +132,13 @@ def _parser() -> CommandParser:
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(commands)
+    add_campaign(commands)
     add_status(commands)
+    add_recover(commands)
+    add_gui(commands)
     add_tc(commands)
-    _add_query(commands)
+    add_query(commands)
+    add_export(commands)
     add_fermi(commands)
     _add_doctor(commands)
     _add_pseudos(commands)
@@ -196,33 +183,8 @@ def _add_run(commands: argparse._SubParsersAction[CommandParser]) -> None:
         CAMPAIGN_EPILOG,
     )
     parser.add_argument("campaign", metavar="CAMPAIGN.toml", type=Path, help="campaign file")
-    parser.add_argument("--workers", metavar="N", type=_positive, help="materials side by side")
-    parser.add_argument("--cores", metavar="N", type=_positive, help="cores of this machine to use")
-
-
-def _add_query(commands: argparse._SubParsersAction[CommandParser]) -> None:
-    parser = _add_command(
-        commands, "query", _query, "list what has been computed", "Filters are joined by 'and'.", QUERY_EPILOG
-    )
-    parser.add_argument(
-        "--kind",
-        choices=KINDS,
-        default="tc",
-        help="kind of document (default: tc); the study magnetic_softness makes magnetism, nesting makes fermi",
-    )
-    parser.add_argument("--formula", metavar="F", help="formula, such as MgB2")
-    parser.add_argument("--elements", metavar="A,B", help="materials that contain all of these elements")
-    parser.add_argument("--only", action="store_true", help="and no element but those of --elements")
-    parser.add_argument("--campaign", metavar="NAME", help="name of the campaign")
-    parser.add_argument("--material", metavar="LABEL", help="label of the material in its campaign")
-    parser.add_argument("--lambda", dest="lambda_range", metavar="MIN:MAX", type=_range, help="coupling constant")
-    parser.add_argument("--tc", dest="tc_range", metavar="MIN:MAX", type=_range, help="Tc in K; 5: is 5 and above")
-    parser.add_argument("--mu-star", metavar="MU", type=float, default=0.10, help="mu* of Tc (default: 0.10)")
-    parser.add_argument("--method", choices=METHODS, default=METHODS[0], help="method of Tc (default: allen_dynes)")
-    parser.add_argument("--history", action="store_true", help="older documents of the same material too")
-    parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="json: one array of rows")
-    parser.add_argument("--documents", action="store_true", help="with --format json: whole documents, not rows")
-    parser.add_argument("--limit", metavar="N", type=_positive, help="no more than so many")
+    parser.add_argument("--workers", metavar="N", type=positive, help="materials side by side")
+    parser.add_argument("--cores", metavar="N", type=positive, help="cores of this machine to use")
 
 
 def _add_lpad(commands: argparse._SubParsersAction[CommandParser]) -> None:
@@ -231,9 +193,7 @@ def _add_lpad(commands: argparse._SubParsersAction[CommandParser]) -> None:
         "lpad",
         _lpad,
         "FireWorks' own commands on this database",
-        "For example: hightc lpad webgui   (all workflows in a browser, http://127.0.0.1:5000)\n"
-        "             hightc lpad get_wflows -d more\n"
-        "             hightc lpad -h       (every command of FireWorks)",
+        "For example: hightc lpad get_wflows -d more\n             hightc lpad -h       (every command of FireWorks)",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="arguments of lpad")
     parser.prefix_chars = ""  # -h and every other option belong to lpad
@@ -295,48 +255,11 @@ def _add_database(commands: argparse._SubParsersAction[CommandParser]) -> None:
     parser.add_argument("action", choices=("start", "stop", "status"))
 
 
-def _positive(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        msg = f"expected a whole number above 0, found {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return value
-
-
-def _range(text: str) -> tuple[float | None, float | None]:
-    low, colon, high = text.partition(":")
-    try:
-        if not colon:
-            raise ValueError
-        return (float(low) if low else None, float(high) if high else None)
-    except ValueError:
-        msg = f"expected MIN:MAX such as 0.5:2, 5: or :10, found {text!r}"
-        raise argparse.ArgumentTypeError(msg) from None
-
-
 def _run(options: argparse.Namespace) -> int:
     from hightc.launch.run import run_campaign
 
     given = {name: getattr(options, name) for name in ("workers", "cores") if getattr(options, name) is not None}
     return run_campaign(options.campaign, _load(**given))
-
-
-def _query(options: argparse.Namespace) -> int:
-    from hightc.launch.query_output import write_query
-    from hightc.launch.store import open_database
-
-    names = ("formula", "campaign", "material", "only", "lambda_range", "tc_range", "mu_star", "method", "history")
-    filters = {name: value for name in names if (value := getattr(options, name)) is not None}
-    if options.elements is not None:
-        filters["elements"] = [symbol.strip() for symbol in options.elements.split(",")]
-    if options.documents and options.format != "json":
-        msg = "--documents: whole documents come as JSON only: add --format json"
-        raise LaunchError(msg)
-    layout: Layout = "documents" if options.documents else options.format
-    database = open_database(_load())
-    with closing(database.client):
-        write_query(database, options.kind, filters, layout=layout, limit=options.limit, stream=sys.stdout)
-    return 0
 
 
 def _doctor(_options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hightc.launch.dispatch import Submission, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
-from hightc.launch.recovery import fail_step, lost_steps, recover_interrupted
+from hightc.launch.recovery import Claims, fail_step, lost_steps, recover_interrupted
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
 from hightc.makers.execution import die_with_parent
@@ -83,6 +83,7 @@ class Crew:
     settle_seconds: float = 1.0
     fault: str | None = None
     _deaths: Counter[int | None] = field(default_factory=Counter)
+    _claims: Claims = field(default_factory=Claims)
 
     def require_alone(self) -> None:
         """Refuse to start while workers of an earlier run live.
@@ -120,6 +121,7 @@ class Crew:
             if code != 0:
                 _kill_group(process.pid)
                 self._replace(number, code)
+        self._claims.release(self.campaign, self.database)
         return bool(self._workers)
 
     def dismiss(self) -> None:

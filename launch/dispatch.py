@@ -14,8 +14,10 @@ from fireworks import LaunchPad, Workflow
 from jobflow import Flow, JobConfig, OutputReference
 from jobflow.managers.fireworks import flow_to_workflow
 
+from hightc.launch.bulk_launchpad import WORKFLOWS_A_BATCH, add_workflows, batches, known_workflows
 from hightc.launch.campaign import Campaign, Material
 from hightc.launch.errors import LaunchError
+from hightc.launch.progress_line import ProgressLine, Tell
 from hightc.launch.store import Database
 from hightc.makers.electron_phonon import Alpha2FMaker
 from hightc.makers.epw import FineMeshMaker
@@ -73,18 +75,27 @@ def make_workflow(material: Material, directory: Path, *, q_jobs: int = 1) -> Wo
         Runs of ph.x side by side, where the material does not say.
     """
     parts: list[Workflow] = []
-    for maker in _study_makers(material, q_jobs):
+    for maker in study_makers(material, q_jobs):
         first = 1 + sum(len(part.fws) for part in parts)
         parts.append(schedule(maker.make(material.structure, material.tag), material, directory, first=first))
-    fireworks = [firework for part in parts for firework in part.fws]
+    # new ids are given in the order of the fireworks: the first step has the highest
+    fireworks = sorted((firework for part in parts for firework in part.fws), key=lambda firework: int(firework.fw_id))
     links = {parent: children for part in parts for parent, children in part.links.items()}
     return Workflow(fireworks, links, name=parts[0].name, metadata=parts[0].metadata)
 
 
-def _study_makers(
+def study_makers(
     material: Material, q_jobs: int
 ) -> Iterator[ElectronPhononFlowMaker | MagneticSoftnessFlowMaker | NestingFlowMaker]:
-    """One maker of a flow for each study of a material."""
+    """One maker of a flow for each study of a material.
+
+    Parameters
+    ----------
+    material
+        The material.
+    q_jobs
+        Runs of ph.x side by side, where the material does not say.
+    """
     if "electron_phonon" in material.studies:
         yield ElectronPhononFlowMaker(
             recipe=material.recipe,
@@ -182,8 +193,12 @@ def nodes_of(submission: Submission, database: Database) -> list[int]:
     return sorted(workflow["nodes"]) if workflow else list(submission.fw_ids)
 
 
-def submit(campaign: Campaign, database: Database, directory: Path, *, q_jobs: int = 1) -> tuple[Submission, ...]:
+def submit(
+    campaign: Campaign, database: Database, directory: Path, *, q_jobs: int = 1, tell: Tell | None = None
+) -> tuple[Submission, ...]:
     """Add the materials that the LaunchPad does not have; reuse the others.
+
+    Materials are added in batches: after a kill in the middle, the same call adds only what is missing.
 
     Parameters
     ----------
@@ -195,28 +210,32 @@ def submit(campaign: Campaign, database: Database, directory: Path, *, q_jobs: i
         Folder of the campaign, absolute.
     q_jobs
         Runs of ph.x side by side for one material, where it does not say.
+    tell
+        Where a line of progress goes now and then; None says nothing.
     """
     launchpad = database.launchpad
-    submissions = []
+    known = known_workflows(launchpad, [material.key for material in campaign.materials], MU_STAR)
+    ids: dict[str, tuple[int, ...]] = {}
     for material in campaign.materials:
-        known = launchpad.workflows.find_one({"metadata.key": material.key}, {"nodes": 1})
-        if known is None:
-            ids = list(launchpad.add_wf(make_workflow(material, directory, q_jobs=q_jobs)).values())
-        else:
-            ids = [*known["nodes"], *_add_mu_star(launchpad, known["nodes"], material, directory)]
-        submissions.append(
-            Submission(
-                material, tuple(sorted(ids, reverse=True)), reused=known is not None, q_jobs=material.q_jobs or q_jobs
-            )
-        )
-    return tuple(submissions)
+        if material.key in known:
+            found = known[material.key]
+            has_tc = "electron_phonon" not in material.studies or list(material.mu_star) in found.values
+            added = [] if has_tc else _add_mu_star(launchpad, found.nodes, material, directory)
+            ids[material.key] = tuple(sorted((*found.nodes, *added), reverse=True))
+    new = [material for material in campaign.materials if material.key not in known]
+    line = ProgressLine(tell, "submitting", len(new))
+    for batch in batches(new, WORKFLOWS_A_BATCH):
+        workflows = [make_workflow(material, directory, q_jobs=q_jobs) for material in batch]
+        ids |= zip((material.key for material in batch), add_workflows(launchpad, workflows), strict=True)
+        line.show(len(ids) - len(known))
+    return tuple(
+        Submission(material, ids[material.key], reused=material.key in known, q_jobs=material.q_jobs or q_jobs)
+        for material in campaign.materials
+    )
 
 
 def _add_mu_star(launchpad: LaunchPad, nodes: Sequence[int], material: Material, directory: Path) -> list[int]:
     """Add a Tc step to a material whose spectrum was, or will be, computed for other mu* only."""
-    asked = {"fw_id": {"$in": list(nodes)}, f"spec.{MU_STAR}": list(material.mu_star)}
-    if launchpad.fireworks.count_documents(asked):
-        return []
     for count, (name, tc_name) in enumerate(TC_STEPS.items(), start=1):
         named = {"fw_id": {"$in": list(nodes)}, "name": f"{material.tag.material} {name}"}
         found = list(launchpad.fireworks.find(named, {"fw_id": 1, "spec._tasks.job.uuid": 1}))

@@ -4,6 +4,7 @@
     ├── CampaignError       a campaign file that cannot be understood
     ├── SettingsError       settings that cannot be used
     ├── DatabaseError       a database that cannot be reached
+    │   └── DatabaseAwayError   one that does not answer now, and may later
     └── InstallError        something that could not be installed
 
 The command line prints the message alone and exits with 2; every other exception is a fault of hightc.
@@ -26,6 +27,10 @@ class SettingsError(LaunchError):
 
 class DatabaseError(LaunchError):
     """A database that cannot be reached."""
+
+
+class DatabaseAwayError(DatabaseError):
+    """A database that does not answer now, and may later."""
 
 
 class InstallError(LaunchError):

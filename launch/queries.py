@@ -12,7 +12,9 @@ from pymatgen.core import Composition, Element
 
 from hightc.analysis.documents import Alpha2FDocument, Document, TcDocument
 from hightc.analysis.documents.tc import Method
+from hightc.launch.conditions import Where, where_conditions
 from hightc.launch.errors import LaunchError
+from hightc.launch.sorting import MU_STAR_TOLERANCE, SortKey, in_asked_order, sort_key
 from hightc.launch.store import OUTPUTS, Database
 
 DocumentT = TypeVar("DocumentT", bound=Document)
@@ -20,9 +22,6 @@ Range = tuple[float | None, float | None]
 
 DEFAULT_METHOD: Method = "allen_dynes"
 DEFAULT_MU_STAR = 0.10
-MU_STAR_TOLERANCE = 1e-9
-"""As in TcDocument.find: numbers written alike are the same mu*."""
-
 BATCH = 50
 """Documents read at a time; a document of 10 spectra takes about 0.1 MB."""
 
@@ -54,6 +53,13 @@ class Filters(TypedDict, total=False):
         Method of ``tc_range``; allen_dynes by default.
     history
         Older documents of the same campaign and material too.
+    where
+        Conditions on any stored fields of the kind; see :func:`hightc.launch.conditions.where_conditions`.
+    sort
+        Field whose values order the documents, instead of campaign and material; those without a value come last. Of
+        TcDocuments also ``tc_kelvin``: that of ``method`` at ``mu_star``.
+    descending
+        Largest value first.
     """
 
     formula: str | None
@@ -66,6 +72,9 @@ class Filters(TypedDict, total=False):
     mu_star: float
     method: Method
     history: bool
+    where: Sequence[Where]
+    sort: str | None
+    descending: bool
 
 
 SUBJECT = ("campaign", "material", "purpose", "route")
@@ -84,6 +93,7 @@ class _Entry:
     purpose: str
     route: str
     completed_at: str
+    sorted_by: Any = None
 
     @property
     def subject(self) -> tuple[str, str, str, str]:
@@ -124,10 +134,18 @@ def documents(
     Examples
     --------
     >>> nb_rich = documents(database, Alpha2FDocument, elements=["Nb"], lambda_range=(1, None))  # doctest: +SKIP
+    >>> soft = documents(database, MagnetismDocument, where=["softness_class = soft"])  # doctest: +SKIP
     """
     name = _kind_name(kind)
     identity, numbers = _identity_conditions(filters), _number_conditions(filters)
-    entries = _select(database, name, filters, identity, numbers)
+    own = where_conditions(kind, filters.get("where") or ())
+    key = None if filters.get("sort") is None else _sort_key(kind, filters)
+    if key is None and filters.get("descending"):
+        msg = "descending: expected a field to sort by beside it"
+        raise LaunchError(msg)
+    entries = _select(database, name, filters, identity, numbers, own, key)
+    if key is not None:
+        entries = in_asked_order(entries, descending=filters.get("descending", False))
     return _read(database, kind, entries, load_arrays=load_arrays)
 
 
@@ -141,6 +159,11 @@ def alpha2f_documents(
 def tc_documents(database: Database, **filters: Unpack[Filters]) -> Iterator[TcDocument]:
     """Critical temperatures that meet every filter; see :func:`documents`."""
     return documents(database, TcDocument, **filters)
+
+
+def _sort_key(kind: type[Document], filters: Filters) -> SortKey:
+    method, mu_star = filters.get("method", DEFAULT_METHOD), filters.get("mu_star", DEFAULT_MU_STAR)
+    return sort_key(kind, str(filters["sort"]), method, mu_star)
 
 
 def _kind_name(kind: type[Document]) -> str:
@@ -250,10 +273,14 @@ def _select(
     filters: Mapping[str, Any],
     identity: Mapping[str, Any],
     numbers: Mapping[str, Any],
+    own: Sequence[Mapping[str, Any]] = (),
+    key: SortKey | None = None,
 ) -> list[_Entry]:
-    """Find the documents without reading them."""
+    """Find the documents without reading them; indexed fields come first."""
     conditions = {"output.kind": kind, **identity, **(numbers if kind == "tc" else {})}
-    entries = list(_entries(database, conditions))
+    if own:
+        conditions["$and"] = list(own)
+    entries = list(_entries(database, conditions, key))
     if numbers and kind != "tc":
         newest_only = {**filters, "history": False}
         coupled = {(tc.campaign, tc.material) for tc in _select(database, "tc", newest_only, identity, numbers)}
@@ -283,8 +310,9 @@ def _newest(entries: Sequence[_Entry], rivals: Iterable[_Entry]) -> list[_Entry]
     return [entry for entry in entries if entry.id in keep]
 
 
-def _entries(database: Database, conditions: Mapping[str, Any]) -> Iterator[_Entry]:
-    shown = ("uuid", "index", "completed_at", *(f"output.{name}" for name in SUBJECT))
+def _entries(database: Database, conditions: Mapping[str, Any], key: SortKey | None = None) -> Iterator[_Entry]:
+    names = {*SUBJECT, *(() if key is None or key.stored in SUBJECT else (key.stored,))}
+    shown = ("uuid", "index", "completed_at", *(f"output.{name}" for name in sorted(names)))
     for found in database.collections[OUTPUTS].find(conditions, dict.fromkeys(shown, 1)):
         output = found["output"]
         yield _Entry(
@@ -296,6 +324,7 @@ def _entries(database: Database, conditions: Mapping[str, Any]) -> Iterator[_Ent
             purpose=output.get("purpose", ""),
             route=output.get("route") or "linear_response",
             completed_at=found.get("completed_at") or "",
+            sorted_by=None if key is None else key.value(output),
         )
 
 

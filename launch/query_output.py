@@ -15,10 +15,12 @@ from rich.table import Table
 
 from hightc.analysis.documents import DOCUMENTS, Document, TcDocument, TemperatureGap
 from hightc.analysis.documents.tc import Method
+from hightc.launch.document_fields import stored_fields
 from hightc.launch.errors import DatabaseError
 from hightc.launch.families import print_table
 from hightc.launch.queries import DEFAULT_METHOD, DEFAULT_MU_STAR, documents
 from hightc.launch.store import Database
+from hightc.launch.stored_form import stored_form
 
 Layout = Literal["table", "csv", "json", "documents"]
 Row = dict[str, Any]
@@ -201,7 +203,7 @@ def write_query(
     try:
         found = islice(documents(database, DOCUMENTS[kind], **filters), limit)
         if layout == "documents":
-            _write_array((json.loads(document.model_dump_json()) for document in found), stream)
+            _write_array((stored_form(document) for document in found), stream)
             return
         rows = (row(document, method, mu_star) for document in found)
         if layout == "json":
@@ -213,6 +215,20 @@ def write_query(
     except PyMongoError as error:
         msg = f"the database at {database.address} stopped answering ({type(error).__name__}): try again"
         raise DatabaseError(msg) from None
+
+
+def show_fields(kind: str) -> None:
+    """Print every field of a kind of document that can be asked for.
+
+    Parameters
+    ----------
+    kind
+        Kind of document.
+    """
+    table = Table("field", "type", "unit", "meaning")
+    for field in stored_fields(DOCUMENTS[kind]).values():
+        table.add_row(field.path, field.type_name, field.unit or "-", field.description)
+    print_table(table)
 
 
 def column_names(kind: str) -> tuple[str, ...]:

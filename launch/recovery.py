@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,11 @@ from hightc.launch.store import Database
 
 LAUNCH_SECONDS = 0.5
 """Longer than a living worker holds a firework without a launch."""
+
+CLAIM_SECONDS = 60.0
+"""Longer than a living worker holds a firework without a launch when the database was away in between."""
+
+CLAIM_POLL_SECONDS = 10.0
 
 SET_ASIDE = "set_aside"
 """Mark in the spec of a firework that was paused because its campaign no longer asks for it."""
@@ -53,7 +60,7 @@ def recover_interrupted(
         lost = _lost_fireworks(submission, database, dead_worker, held)
         if lost or dead_worker is None:
             launchpad.workflows.update_many({"nodes": {"$in": list(submission.fw_ids)}}, {"$unset": {"locked": True}})
-        recovered += [int(firework["fw_id"]) for firework in lost if _make_ready(launchpad, firework)]
+        recovered += [int(firework["fw_id"]) for firework in lost if make_ready(launchpad, firework)]
     return recovered
 
 
@@ -165,8 +172,16 @@ def utc(moment: datetime | str) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _make_ready(launchpad: Any, firework: Mapping[str, Any]) -> bool:
-    """Put a lost firework back; False if its launch was over and only the workflow had not heard of it."""
+def make_ready(launchpad: LaunchPad, firework: Mapping[str, Any]) -> bool:
+    """Put a lost firework back; False if its launch was over and only the workflow had not heard of it.
+
+    Parameters
+    ----------
+    launchpad
+        The LaunchPad.
+    firework
+        Document with ``fw_id``, ``state`` and ``launches``.
+    """
     fw_id = int(firework["fw_id"])
     if not firework["launches"]:
         launchpad.fireworks.update_one({"fw_id": fw_id}, {"$set": {"state": "READY"}})
@@ -225,3 +240,52 @@ def _resume(launchpad: LaunchPad, ids: Iterable[int]) -> None:
     for firework in launchpad.fireworks.find(paused, {"fw_id": 1}):
         launchpad.fireworks.update_one({"fw_id": firework["fw_id"]}, {"$unset": {f"spec.{SET_ASIDE}": True}})
         launchpad.resume_fw(firework["fw_id"])
+
+
+@dataclass
+class Claims:
+    """Steps that are taken and not begun: the claim arrived at the database, its answer never at the worker.
+
+    Attributes
+    ----------
+    patience_seconds
+        How long a claim may last before it is undone.
+    """
+
+    patience_seconds: float = CLAIM_SECONDS
+    _since: dict[tuple[int, str], float] = field(default_factory=dict)
+    _looked: float = float("-inf")
+
+    def release(self, campaign: str, database: Database) -> list[int]:
+        """Undo the claims of a campaign that have lasted for too long; it looks now and then only.
+
+        Parameters
+        ----------
+        campaign
+            Name of the campaign.
+        database
+            The database.
+
+        Returns
+        -------
+        list of int
+            Fireworks that are ready again.
+        """
+        now = time.monotonic()
+        if now - self._looked < min(CLAIM_POLL_SECONDS, self.patience_seconds):
+            return []
+        # what was seen before a long silence of the database is no older than before it
+        kept = self._since if now - self._looked < 2 * CLAIM_POLL_SECONDS else {}
+        fireworks = database.launchpad.fireworks
+        taken = {"spec.campaign": campaign, "state": "RESERVED", "launches": []}
+        found = {
+            (int(entry["fw_id"]), str(entry["updated_on"])): entry
+            for entry in fireworks.find(taken, {"fw_id": 1, "updated_on": 1})
+        }
+        self._looked = time.monotonic()
+        self._since = {claim: kept.get(claim, self._looked) for claim in found}
+        old = [claim for claim, since in self._since.items() if self._looked - since >= self.patience_seconds]
+        for claim in old:
+            same = {**taken, "fw_id": claim[0], "updated_on": found[claim]["updated_on"]}
+            fireworks.update_one(same, {"$set": {"state": "READY"}})
+        return [fw_id for fw_id, _ in old]

@@ -7,7 +7,9 @@ import io
 import platform
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from hightc.launch.disk_space import campaign_need, drop_finished, require_room
 from hightc.launch.dispatch import Submission, hold_campaign, submit
 from hightc.launch.errors import DatabaseError, LaunchError
 from hightc.launch.monitor import ProgressDisplay, clock, is_active, read_campaign_progress
+from hightc.launch.notify import notify_hits
+from hightc.launch.patience import Patience
 from hightc.launch.recovery import recover_interrupted, set_aside
 from hightc.launch.report import MOST_FIGURES, write_report
 from hightc.launch.report_facts import ranked, reuse_lines
@@ -74,18 +78,20 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
     """
     console = console or Console()
     started = time.monotonic()
-    campaign = read_campaign(path, settings)
+    campaign = read_campaign(path, settings, tell=partial(_tell, console))
     directory = (settings.work_directory / campaign.name).absolute()
     _require_programs(campaign, settings)
     _make_directory(directory)
     _tell_refused(console, campaign, directory)
     require_free_space(directory, settings.scratch_minimum_gb)
-    database = open_database(settings)
+    patience = Patience(settings.database_patience_seconds, partial(_tell, console), _reviver(settings))
+    database = replace(open_database(settings), patience=patience)
     try:
         database.prepare()
         # the campaign's name decides what is taken up in the database, wherever its folder is
         with hold_campaign(directory), hold_campaign(settings.data_directory.absolute() / "campaigns" / campaign.name):
             results, worked = _compute(campaign, database, directory, settings, console)
+            notify_hits(results, settings, directory, console)
         ordered = ranked(results)
         illustrated = (*with_arrays(ordered[:MOST_FIGURES], database), *ordered[MOST_FIGURES:])
     except ConnectionFailure as error:
@@ -112,6 +118,15 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
     console.print(f"report: {report}", highlight=False, soft_wrap=True)
     console.print(f"elapsed: {clock(elapsed)}", highlight=False)
     return exit_code(results)
+
+
+def _tell(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _reviver(settings: Settings) -> Callable[[], object] | None:
+    """What starts the embedded server anew, if it is this machine's to start."""
+    return (lambda: open_database(settings)) if settings.mongo_uri is None else None
 
 
 def exit_code(results: Sequence[MaterialResult]) -> int:
@@ -199,7 +214,8 @@ def _compute(
     if need.message:
         console.print(need.message, markup=False, highlight=False, soft_wrap=True)
     require_room(need, directory, settings)
-    submissions = submit(campaign, database, directory, q_jobs=q_jobs_for(len(campaign.materials), settings))
+    q_jobs = q_jobs_for(len(campaign.materials), settings)
+    submissions = submit(campaign, database, directory, q_jobs=q_jobs, tell=partial(_tell, console))
     _announce(console, campaign, submissions, database, directory)
     crew = Crew(campaign.name, submissions, database, directory, settings)
     worked = _work(crew, database, console)

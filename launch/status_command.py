@@ -20,7 +20,8 @@ examples:
   hightc status nb --watch      one campaign, again every five seconds until Ctrl-C
   hightc status --json | jq '.campaigns[] | {name, steps}'
 
-A failed step keeps what it has. Mend the cause, and give `hightc run CAMPAIGN.toml` again: it goes on from there."""
+A failed step keeps what it has. Mend the cause, and give `hightc run CAMPAIGN.toml` again: it goes on from there.
+`hightc recover CAMPAIGN --cause TEXT` makes only the steps of one cause ready again."""
 
 WATCH_SECONDS: Final = 5.0
 MOST_GROUPS: Final = 10
@@ -210,5 +211,5 @@ def failure_lines(group: FailureGroup) -> list[str]:
     lines = [f"{group.count} failed {noun} of {', '.join(group.campaigns)} (fw_id {ids}): {group.example}"]
     if group.directory:
         lines.append(f"  newest folder: {group.directory}")
-    lines.append("  next: mend the cause, then give hightc run again with the file of the campaign")
+    lines.append(f"  next: mend the cause, then: hightc recover {group.campaigns[0]}, and hightc run with its file")
     return lines

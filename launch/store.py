@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from fireworks import LaunchPad
 from jobflow import JobStore
@@ -17,8 +17,9 @@ from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyM
 from pymongo.uri_parser import parse_uri
 
 from hightc.launch import embedded_mongo
-from hightc.launch.errors import DatabaseError
+from hightc.launch.errors import DatabaseAwayError, DatabaseError
 from hightc.launch.made_fireworks import drop_made_before, rerun_firework
+from hightc.launch.patience import Patience, PatientCollection, PatientDatabase, PatientGridFSStore, PatientMongoStore
 from hightc.launch.settings import Settings
 
 DEFAULT_DATABASE = "hightc"
@@ -63,6 +64,18 @@ class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no typ
 
     stale_lock_seconds = 10.0
 
+    def wait_with(self, patience: Patience) -> None:
+        """Let every operation wait while the database is away.
+
+        Parameters
+        ----------
+        patience
+            How long.
+        """
+        self.db: Any = PatientDatabase(self.connection[self.name], patience)
+        for name in ("fireworks", "launches", "offline_runs", "fw_id_assigner", "workflows"):
+            setattr(self, name, PatientCollection(getattr(self, name), patience))
+
     def rerun_fw(self, fw_id: int, *arguments: Any, **options: Any) -> Any:
         """Rerun a firework, as FireWorks does, once its workflow is free."""
         self._free_workflow(fw_id)
@@ -105,11 +118,14 @@ class Database:
         Name of the database.
     embedded
         Whether it is the embedded single-machine server.
+    patience
+        How long LaunchPad, collections and job store wait while it is away; None: what they do then fails.
     """
 
     uri: str = field(repr=False)
     name: str
     embedded: bool
+    patience: Patience | None = field(default=None, compare=False, repr=False)
 
     @property
     def address(self) -> str:
@@ -127,18 +143,22 @@ class Database:
     @property
     def collections(self) -> MongoDatabase[dict[str, Any]]:
         """The database's collections."""
-        return self.client[self.name]
+        found = self.client[self.name]
+        return found if self.patience is None else cast("MongoDatabase[Any]", PatientDatabase(found, self.patience))
 
     @cached_property
     def launchpad(self) -> LaunchPad:
         """FireWorks' LaunchPad on this database."""
-        return CampaignLaunchPad(
+        launchpad = CampaignLaunchPad(
             host=self.uri,
             name=self.name,
             uri_mode=True,
             strm_lvl="WARNING",
             mongoclient_kwargs={"serverSelectionTimeoutMS": SERVER_TIMEOUT_MS},
         )
+        if self.patience is not None:
+            launchpad.wait_with(self.patience)
+        return launchpad
 
     def close(self) -> None:
         """End the connections; the next use makes new ones."""
@@ -149,6 +169,13 @@ class Database:
 
     def job_store(self) -> JobStore:
         """Where jobflow keeps documents and, beside them, large arrays."""
+        if self.patience is not None:
+            soon = {"serverSelectionTimeoutMS": SERVER_TIMEOUT_MS}
+            blobs = PatientGridFSStore(self.patience, self.name, BLOBS, uri=self.uri, mongoclient_kwargs=soon)
+            return JobStore(
+                PatientMongoStore(self.patience, self.name, OUTPUTS, uri=self.uri, mongoclient_kwargs=soon),
+                additional_stores={BLOB_STORE: blobs},
+            )
         return JobStore(
             MongoStore(self.name, OUTPUTS, uri=self.uri),
             additional_stores={BLOB_STORE: GridFSStore(self.name, BLOBS, uri=self.uri)},
@@ -229,7 +256,7 @@ def open_database(settings: Settings) -> Database:
     except PyMongoError:
         database.client.close()
         msg = f"MongoDB at {database.address} does not answer within {SERVER_TIMEOUT_MS // 1000} s: {advice}"
-        raise DatabaseError(msg) from None
+        raise DatabaseAwayError(msg) from None
     return database
 
 

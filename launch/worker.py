@@ -7,6 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from jobflow import SETTINGS
 from hightc.launch.crew import available_cores, worker_count
 from hightc.launch.dispatch import ACTIVE, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
+from hightc.launch.patience import Patience
 from hightc.launch.recovery import runs_here
 from hightc.launch.settings import Settings, load_settings
 from hightc.launch.store import Database, open_database
@@ -113,7 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with lock:
         try:
             settings = load_settings()
-            database = open_database(settings)
+            patience = Patience(settings.database_patience_seconds, partial(print, "hightc worker:", flush=True))
+            database = replace(patience(lambda: open_database(settings)), patience=patience)
         except LaunchError as error:
             print(f"hightc worker: {error}", file=sys.stderr)
             return 2

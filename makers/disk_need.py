@@ -20,6 +20,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +237,7 @@ def n_irreducible(structure: Structure, mesh: Mesh, q: Sequence[float] = (0.0, 0
     q
         The q point in units of the reciprocal lattice.
     """
-    return len(np.unique(_reduced(structure, mesh, q)[0]))
+    return _n_reduced(_rotations(structure), mesh, tuple(q))
 
 
 def irreducible_q(structure: Structure, mesh: Mesh) -> list[tuple[float, float, float]]:
@@ -249,19 +250,38 @@ def irreducible_q(structure: Structure, mesh: Mesh) -> list[tuple[float, float, 
     mesh
         The mesh.
     """
-    mapping, addresses = _reduced(structure, mesh, (0.0, 0.0, 0.0))
+    mapping, addresses = _reduced(_rotations(structure), mesh, (0.0, 0.0, 0.0))
     points = addresses[np.unique(mapping)] / np.array(mesh)
     return [(float(x), float(y), float(z)) for x, y, z in points]
 
 
-def _reduced(structure: Structure, mesh: Mesh, q: Sequence[float]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """For each point of a mesh the one that stands for it, and all points in steps of the mesh."""
-    numbers = [int(site.specie.Z) for site in structure]
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
+def _rotations(structure: Structure) -> bytes:
+    """Rotations of the crystal as bytes; the last structure's are kept, as every q point asks for them."""
+    lattice, positions = structure.lattice.matrix, structure.frac_coords
+    return _rotations_of(lattice.tobytes(), positions.tobytes(), tuple(int(site.specie.Z) for site in structure))
+
+
+@lru_cache(maxsize=4)
+def _rotations_of(lattice: bytes, positions: bytes, numbers: tuple[int, ...]) -> bytes:
+    cell = (np.frombuffer(lattice).reshape(3, 3).tolist(), np.frombuffer(positions).reshape(-1, 3).tolist(), numbers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a switch that spglib sets itself
         symmetry = spglib.get_symmetry(cell, symprec=SYMMETRY_PRECISION_ANGSTROM)
-        found = symmetry and spglib.get_stabilized_reciprocal_mesh(list(mesh), symmetry["rotations"], qpoints=[list(q)])
+    return np.ascontiguousarray(symmetry["rotations"], dtype=np.int32).tobytes() if symmetry else b""
+
+
+@lru_cache(maxsize=100_000)
+def _n_reduced(rotations: bytes, mesh: Mesh, q: tuple[float, ...]) -> int:
+    """Points that stay; crystals of one symmetry share them, so thousands of materials need few."""
+    return len(np.unique(_reduced(rotations, mesh, q)[0]))
+
+
+def _reduced(rotations: bytes, mesh: Mesh, q: Sequence[float]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """For each point of a mesh the one that stands for it, and all points in steps of the mesh."""
+    matrices = np.frombuffer(rotations, dtype=np.int32).reshape(-1, 3, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = len(matrices) and spglib.get_stabilized_reciprocal_mesh(list(mesh), matrices, qpoints=[list(q)])
     if not found:
         msg = f"spglib finds no irreducible points of the mesh {list(mesh)}: check the structure"
         raise RecipeError(msg)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from fakes.chosen_server import chosen_server, is_embedded, with_database
 from fakes.tiny_campaign import TinyRun
 from jobflow import SETTINGS
 
@@ -15,7 +16,8 @@ from hightc.launch import embedded_mongo
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
 
-DATABASE_NUMBERS = itertools.count()
+GIVEN_ENVIRONMENT = dict(os.environ)
+"""Tests take every setting of this machine out of the environment."""
 
 
 @pytest.fixture
@@ -31,7 +33,11 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URI of an embedded server that every test of a module shares."""
+    """URI of a server that every test of a module shares: that of HIGHTC_TEST_MONGO_URI, else an embedded one."""
+    given = chosen_server(GIVEN_ENVIRONMENT)
+    if given is not None:
+        yield given
+        return
     directory = tmp_path_factory.mktemp("mongo") / "data"
     yield embedded_mongo.start(directory)
     embedded_mongo.stop(directory)
@@ -39,13 +45,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def database(server: str) -> Iterator[Database]:
-    """An empty database of the module's server."""
-    name = f"test{next(DATABASE_NUMBERS)}"
-    database = Database(uri=f"{server.rpartition('/')[0]}/{name}", name=name, embedded=True)
-    database.prepare()
-    yield database
-    database.launchpad.connection.close()
-    database.client.close()
+    """An empty database of the module's server, dropped at the end."""
+    name = f"hightc_test_{uuid4().hex[:12]}"
+    database = Database(uri=with_database(server, name), name=name, embedded=is_embedded(server))
+    try:
+        database.prepare()
+        yield database
+    finally:
+        database.client.drop_database(name)
+        database.close()
 
 
 @pytest.fixture

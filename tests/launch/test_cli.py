@@ -14,7 +14,7 @@ import pytest
 
 from hightc.analysis.documents import DOCUMENTS
 from hightc.analysis.documents.tc import Method
-from hightc.launch import cli, embedded_mongo
+from hightc.launch import cli, embedded_mongo, query_command
 from hightc.launch.settings import Settings
 from hightc.launch.settings_listing import setting_sources, unknown_variables
 from hightc.makers.qe.recipe import PROTOCOL_NAMES
@@ -84,7 +84,7 @@ def test_help_says_what_protocols_are_for_and_where_settings_live():
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "tc", "query", "doctor", "pseudos", "database", "settings", "failures", "version"]
+    "command", ["run", "tc", "query", "export", "doctor", "pseudos", "database", "settings", "failures", "version"]
 )
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -99,8 +99,8 @@ def test_no_command_prints_the_help(capsys):
 
 
 def test_choices_of_the_command_line_are_those_of_the_documents():
-    assert set(cli.KINDS) == set(DOCUMENTS)
-    assert set(cli.METHODS) == set(get_args(Method))
+    assert set(query_command.KINDS) == set(DOCUMENTS)
+    assert set(query_command.METHODS) == set(get_args(Method))
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--version"]])

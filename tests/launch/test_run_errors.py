@@ -352,7 +352,9 @@ def busy(tmp_path: Path) -> Iterator[tuple[Machine, subprocess.Popen[str]]]:
     # with an empty input it is only asked for its version
     (tmp_path / "pw.x").write_text('#!/bin/sh\n[ "$2" != /dev/null ] || exit 0\necho begun\nsleep 600\n')
     (tmp_path / "pw.x").chmod(0o755)
-    (tmp_path / "settings.toml").write_text(f'pw_command = "{tmp_path}/pw.x"\ncores = 1\n')
+    (tmp_path / "settings.toml").write_text(
+        f'pw_command = "{tmp_path}/pw.x"\ncores = 1\ndatabase_patience_seconds = 0\n'
+    )
     folder = tmp_path / ".config" / "hightc"
     folder.mkdir(parents=True)
     (tmp_path / "settings.toml").rename(folder / "settings.toml")

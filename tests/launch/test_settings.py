@@ -65,10 +65,20 @@ def test_file_without_a_uri_may_be_read_by_all(file):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("processors = 2", r"unknown setting 'processors': expected one of pw_command, .*workers$"),
+        ("processors = 2", r"unknown setting 'processors': expected one of pw_command, .*, workers\b"),
         ("processes = 0", r"setting 'processes': Input should be greater than or equal to 1: correct HIGHTC_PROCESSES"),
         ("pw_command = ''", r"setting 'pw_command': expected a command, found nothing: correct HIGHTC_PW_COMMAND"),
         ("mpi_command = '\"'", r"setting 'mpi_command': No closing quotation: correct HIGHTC_MPI_COMMAND"),
+        ("notify_command = ' '", r"setting 'notify_command': expected a command, found nothing"),
+        (
+            "notify_webhook = 'http://host/x'",
+            r"setting 'notify_webhook': expected an address that starts with https://",
+        ),
+        ("notify_webhook = 'https://'", r"setting 'notify_webhook': expected an address"),
+        ("notify_webhook = 'http://localhost@host/x'", r"setting 'notify_webhook': expected an address"),
+        ("notify_webhook = 'http://['", r"setting 'notify_webhook': "),
+        ("notify_tc_kelvin = -1", r"setting 'notify_tc_kelvin': Input should be greater than or equal to 0"),
+        ("notify_tc_kelvin = inf", r"setting 'notify_tc_kelvin': Input should be a finite number"),
         ("walltime_seconds = 10", r"setting 'walltime_seconds': Input should be greater than 60"),
         ("processes =", r"not valid TOML: .*line 1.*: correct that line"),
     ],
@@ -97,3 +107,18 @@ def test_home_is_meant_by_a_tilde(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     settings = Settings(work_directory=Path("~/runs"), data_directory=Path("~/data"))
     assert (settings.work_directory, settings.data_directory) == (tmp_path / "runs", tmp_path / "data")
+
+
+@pytest.mark.parametrize("address", ["https://host/hook?key=1", "http://localhost:8000/x", "http://[::1]:8000"])
+def test_webhook_is_https_or_on_this_machine_and_is_shown_by_no_representation(address, settings):
+    found = Settings(notify_webhook=address)
+    assert found.notify_webhook is not None
+    assert found.notify_webhook.get_secret_value() == address
+    assert address not in f"{found!r} {found} {found.model_dump_json()}"
+
+
+def test_file_with_a_webhook_must_be_the_users_alone(file):
+    file.write_text('notify_webhook = "https://host/key"\n')
+    file.chmod(0o644)
+    with pytest.raises(SettingsError, match=r"notify_webhook but has mode 0644"):
+        load_settings()

@@ -63,7 +63,7 @@ def test_failures_of_one_cause_are_one_group(run_worker, database):
     text = shown(status)
     assert "2 failed steps of tiny" in text
     assert "disk full" in text
-    assert "then give hightc run again" in text
+    assert "then: hightc recover tiny, and hightc run with its file" in text
     assert status.failures_left_out == 0
 
 

@@ -35,6 +35,15 @@ def test_header_tells_element_type_and_cutoff(tmp_path):
     assert (file.element, file.norm_conserving, file.functional, file.ecutwfc_ry) == ("Pb", False, "PBE", 40.0)
 
 
+def test_header_and_checksum_of_a_file_that_changed_are_read_anew(tmp_path):
+    path = write_upf(tmp_path / "Pb.upf", "Pb", cutoff="40")
+    before = identify(read_upf_header(path))
+    write_upf(path, "Pb", cutoff="45.5")
+    after = read_upf_header(path)
+    assert after.ecutwfc_ry == 45.5
+    assert identify(after).sha256 != before.sha256
+
+
 @pytest.mark.parametrize("cutoff", [None, "0.0", "-1", "none"])
 def test_cutoff_that_is_no_positive_number_is_not_a_suggestion(tmp_path, cutoff):
     assert read_upf_header(write_upf(tmp_path / "Pb.upf", "Pb", cutoff=cutoff)).ecutwfc_ry is None
