@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO
 from pymongo.errors import PyMongoError
 from rich.table import Table
 
-from hightc.analysis.documents import DOCUMENTS, Document, TcDocument, TemperatureGap
+from hightc.analysis.documents import DOCUMENTS, Document, SusceptibilityPeak, TcDocument, TemperatureGap
 from hightc.analysis.documents.tc import Method
 from hightc.launch.document_fields import stored_fields
 from hightc.launch.errors import DatabaseError
@@ -102,9 +102,9 @@ COLUMNS: dict[str, dict[str, Callable[[Any], Any]]] = {
     },
     "fermi": {
         "dos_per_ev_spin_cell": attrgetter("dos_per_ev_spin_cell"),
-        "nesting_q": lambda document: document.nesting_peaks[0].q_fractional if document.nesting_peaks else None,
+        "nesting_q": lambda document: _wave_vector(document.nesting_peaks),
         "nesting_over_mean": lambda document: document.nesting_peaks[0].over_mean if document.nesting_peaks else None,
-        "chi0_q": lambda document: document.chi0_peaks[0].q_fractional if document.chi0_peaks else None,
+        "chi0_q": lambda document: _wave_vector(document.chi0_peaks),
         "stoner_product_peak": lambda document: document.stoner[0].product_peak if document.stoner else None,
         "lambda_sf_low": lambda document: document.stoner[0].lambda_sf_low if document.stoner else None,
         "lambda_sf_high": lambda document: document.stoner[0].lambda_sf_high if document.stoner else None,
@@ -154,6 +154,11 @@ BESIDE_TABLE = frozenset(
     {"lambda_low", "lambda_high", "omega_2_mev", "method", "mu_star", "mu_star_reference", "passed", "protocol"}
 )
 """Columns that a table leaves out, so that it fits a terminal; its caption says the convention of Tc."""
+
+
+def _wave_vector(peaks: Sequence[SusceptibilityPeak]) -> str | None:
+    """Place of the strongest peak in reciprocal lattice vectors; None without peaks."""
+    return " ".join(f"{value:.4f}" for value in peaks[0].q_fractional) if peaks else None
 
 
 def _coldest(gaps: Sequence[TemperatureGap], name: str) -> float | None:
