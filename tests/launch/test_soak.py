@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fakes.soaking import expected_chains, faults_of, soak
 
 JOBS, KILLS = 40, 3
+
+# a minute or more, most of it pymongo's waiting for a server that was killed
+pytestmark = pytest.mark.slow
 
 
 def test_campaign_whose_workers_and_server_are_killed_loses_and_doubles_nothing(settings, tmp_path, monkeypatch):
