@@ -18,11 +18,10 @@ from hightc.launch.cluster_queue import held_launches
 from hightc.launch.disk_space import campaign_need, drop_finished, require_room
 from hightc.launch.dispatch import ACTIVE, Submission, hold_campaign, submit
 from hightc.launch.recovery import recover_interrupted, set_aside
-from hightc.launch.report import MOST_FIGURES, write_report
-from hightc.launch.report_facts import ranked
+from hightc.launch.report import write_report
 from hightc.launch.report_table import result_table
-from hightc.launch.results import collect_results, with_arrays
-from hightc.launch.run import SETTLED, exit_code, package_versions
+from hightc.launch.results import collect_results
+from hightc.launch.run import SETTLED, exit_code, package_versions, tell, with_figures
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database, open_database
 
@@ -91,11 +90,10 @@ def launch_campaign(
             launcher = QueueLauncher(cluster, campaign.name, database, directory, choice.reserve, most)
             _launch(launcher, submissions, choice, console)
         if is_under_way(campaign.name, database):
-            _say(console, f"jobs are at work; go on with: hightc cluster launch {cluster.name} {path}")
+            tell(console, f"jobs are at work; go on with: hightc cluster launch {cluster.name} {path}")
             return 0
         results = collect_results(submissions, database)
-        ordered = ranked(results)
-        illustrated = (*with_arrays(ordered[:MOST_FIGURES], database), *ordered[MOST_FIGURES:])
+        illustrated = with_figures(results, database)
     over = [result.submission.material for result in results if result.outcome in SETTLED and result.settled]
     drop_finished(over, directory, settings.keep)
     console.print(result_table(results, campaign_file=path))
@@ -108,7 +106,7 @@ def launch_campaign(
         elapsed_seconds=time.monotonic() - started,
         campaign_file=path,
     )
-    _say(console, f"report: {page}")
+    tell(console, f"report: {page}")
     return exit_code(results)
 
 
@@ -120,18 +118,14 @@ def _launch(launcher: QueueLauncher, submissions: Sequence[Submission], choice: 
         set_aside(campaign, submissions, database)
     if choice.once:
         for line in launch_round(launcher):
-            _say(console, line)
+            tell(console, line)
         return
     launch_until_done(
         launcher,
         lambda: is_under_way(campaign, database),
         poll_seconds=choice.poll_seconds,
-        report=lambda line: _say(console, line),
+        report=lambda line: tell(console, line),
     )
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def is_under_way(campaign: str, database: Database) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from bson import ObjectId
+from maggma.core import Store
 from maggma.stores.gridfs import GridFSStore
 from maggma.stores.mongolike import MongoStore
 from pymongo.collection import Collection
@@ -226,15 +227,15 @@ def _patient(method: Callable[..., Any], patience: Patience) -> Callable[..., An
     return lambda *arguments, **options: patience(lambda: method(*arguments, **options))
 
 
-class PatientMongoStore(MongoStore):
-    """jobflow's documents; what is written twice is stored once, because it replaces what has its key.
+class _PatientStore(Store):
+    """A store of maggma that waits; the other base class says which.
 
     Parameters
     ----------
     patience
         How long to wait.
     *arguments, **options
-        Those of maggma's MongoStore.
+        Those of the other base class.
     """
 
     def __init__(self, patience: Patience, *arguments: Any, **options: Any) -> None:
@@ -243,34 +244,18 @@ class PatientMongoStore(MongoStore):
 
     def query(self, *arguments: Any, **options: Any) -> Iterator[dict[str, Any]]:
         """Query documents, as maggma does; they are read all at once."""
-        ask = super().query
+        ask = super().query  # type: ignore[safe-super] # the other base class has it
         yield from self.patience(lambda: list(ask(*arguments, **options)))
 
     def update(self, *arguments: Any, **options: Any) -> None:
         """Store documents, as maggma does."""
-        self.patience(partial(super().update, *arguments, **options))
+        store = super().update  # type: ignore[safe-super] # as above
+        self.patience(partial(store, *arguments, **options))
 
 
-class PatientGridFSStore(GridFSStore):
-    """Large arrays; what was written in part is written anew.
+class PatientMongoStore(_PatientStore, MongoStore):
+    """jobflow's documents; what is written twice is stored once, because it replaces what has its key."""
 
-    Parameters
-    ----------
-    patience
-        How long to wait.
-    *arguments, **options
-        Those of maggma's GridFSStore.
-    """
 
-    def __init__(self, patience: Patience, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.patience = patience
-
-    def query(self, *arguments: Any, **options: Any) -> Iterator[dict[str, Any]]:
-        """Query documents, as maggma does; they are read all at once."""
-        ask = super().query
-        yield from self.patience(lambda: list(ask(*arguments, **options)))
-
-    def update(self, *arguments: Any, **options: Any) -> None:
-        """Store documents, as maggma does."""
-        self.patience(partial(super().update, *arguments, **options))
+class PatientGridFSStore(_PatientStore, GridFSStore):
+    """Large arrays; what was written in part is written anew."""

@@ -78,13 +78,13 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
     """
     console = console or Console()
     started = time.monotonic()
-    campaign = read_campaign(path, settings, tell=partial(_tell, console))
+    campaign = read_campaign(path, settings, tell=partial(tell, console))
     directory = (settings.work_directory / campaign.name).absolute()
     _require_programs(campaign, settings)
     _make_directory(directory)
     _tell_refused(console, campaign, directory)
     require_free_space(directory, settings.scratch_minimum_gb)
-    patience = Patience(settings.database_patience_seconds, partial(_tell, console), _reviver(settings))
+    patience = Patience(settings.database_patience_seconds, partial(tell, console), _reviver(settings))
     database = replace(open_database(settings), patience=patience)
     try:
         database.prepare()
@@ -92,8 +92,7 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         with hold_campaign(directory), hold_campaign(settings.data_directory.absolute() / "campaigns" / campaign.name):
             results, worked = _compute(campaign, database, directory, settings, console)
             notify_hits(results, settings, directory, console)
-        ordered = ranked(results)
-        illustrated = (*with_arrays(ordered[:MOST_FIGURES], database), *ordered[MOST_FIGURES:])
+        illustrated = with_figures(results, database)
     except ConnectionFailure as error:
         msg = (
             f"MongoDB at {database.address} was lost ({type(error).__name__}): what ran was stopped; mend it, then: "
@@ -114,14 +113,37 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         campaign_file=path,
     )
     for line in reuse_lines(results):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        tell(console, line)
     console.print(f"report: {report}", highlight=False, soft_wrap=True)
     console.print(f"elapsed: {clock(elapsed)}", highlight=False)
     return exit_code(results)
 
 
-def _tell(console: Console, line: str) -> None:
+def tell(console: Console, line: str) -> None:
+    """Print a line as it stands: a path in it is neither wrapped nor coloured.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    line
+        The line.
+    """
     console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def with_figures(results: Sequence[MaterialResult], database: Database) -> tuple[MaterialResult, ...]:
+    """Rank results for their page, with the arrays that the figures of the first are drawn of.
+
+    Parameters
+    ----------
+    results
+        What became of each material.
+    database
+        The database.
+    """
+    ordered = ranked(results)
+    return (*with_arrays(ordered[:MOST_FIGURES], database), *ordered[MOST_FIGURES:])
 
 
 def _reviver(settings: Settings) -> Callable[[], object] | None:
@@ -157,7 +179,7 @@ def _tell_refused(console: Console, campaign: Campaign, directory: Path) -> None
     write_text(listing, stream.getvalue())
     counts = Counter(item.code.replace("_", " ") for item in campaign.refused)
     said = ", ".join(f"{count} {code}" for code, count in counts.most_common())
-    console.print(f"refused: {said}; each with its reason in {listing}", markup=False, highlight=False, soft_wrap=True)
+    tell(console, f"refused: {said}; each with its reason in {listing}")
 
 
 def _require_programs(campaign: Campaign, settings: Settings) -> None:
@@ -212,10 +234,10 @@ def _compute(
 ) -> tuple[tuple[MaterialResult, ...], bool]:
     need = campaign_need(campaign.materials, database, directory, settings)
     if need.message:
-        console.print(need.message, markup=False, highlight=False, soft_wrap=True)
+        tell(console, need.message)
     require_room(need, directory, settings)
     q_jobs = q_jobs_for(len(campaign.materials), settings)
-    submissions = submit(campaign, database, directory, q_jobs=q_jobs, tell=partial(_tell, console))
+    submissions = submit(campaign, database, directory, q_jobs=q_jobs, tell=partial(tell, console))
     _announce(console, campaign, submissions, database, directory)
     crew = Crew(campaign.name, submissions, database, directory, settings)
     worked = _work(crew, database, console)
@@ -258,4 +280,4 @@ def _let_go(submissions: Sequence[Submission], directory: Path, settings: Settin
     if freed:
         labels = ", ".join(entry.material.tag.material for entry in submissions)
         line = f"freed {freed / 1e6:.3g} MB of scratch files of {labels} (HIGHTC_KEEP={settings.keep})"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        tell(console, line)

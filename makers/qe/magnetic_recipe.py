@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymatgen.core import Element, Lattice, Structure
 
 from hightc.analysis.documents import MagneticOrder
 from hightc.analysis.documents.base import JobArgument
 from hightc.makers.errors import RecipeError
+from hightc.makers.qe.campaign_tables import protocol_part, refuse_value, require_known
 from hightc.makers.qe.meshes import Mesh, mesh_from_spacing
 from hightc.makers.qe.order_symmetry import ROUNDING, Shift, shift_off_gamma
 from hightc.makers.qe.recipe import Recipe
@@ -128,8 +127,7 @@ def load_magnetic_protocol(name: str) -> MagneticProtocol:
     name
         draft, screen or precise.
     """
-    text = files("hightc.makers.qe").joinpath("protocols", "magnetism.yaml").read_text(encoding="utf-8")
-    return MagneticProtocol(**yaml.safe_load(text)[name])
+    return MagneticProtocol(**protocol_part("magnetism", name))
 
 
 def make_magnetic_recipe(structure: Structure, recipe: Recipe, overrides: dict[str, Any]) -> MagneticRecipe:
@@ -149,10 +147,7 @@ def make_magnetic_recipe(structure: Structure, recipe: Recipe, overrides: dict[s
     RecipeError
         If an override is unknown or the numbers do not fit together.
     """
-    unknown = sorted(set(overrides) - OVERRIDES)
-    if unknown:
-        msg = f"unknown setting {unknown[0]!r} of [magnetism]: expected one of {', '.join(sorted(OVERRIDES))}"
-        raise RecipeError(msg)
+    require_known("magnetism", overrides, OVERRIDES)
     rules = load_magnetic_protocol(recipe.protocol)
     spacing = overrides.get("k_spacing", rules.k_spacing)
     mesh = overrides.get("k_mesh", _even_mesh(structure.lattice, spacing))
@@ -168,9 +163,7 @@ def make_magnetic_recipe(structure: Structure, recipe: Recipe, overrides: dict[s
     try:
         made = MagneticRecipe(**values)
     except ValidationError as error:
-        fault = error.errors()[0]
-        msg = f"magnetism.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}, found {fault['input']!r}"
-        raise RecipeError(msg) from None
+        refuse_value("magnetism", error)
     _require_sense(made, structure, recipe)
     if "k_mesh" in overrides and "k_spacing" not in overrides:
         steps = np.array(structure.lattice.reciprocal_lattice.abc) / made.k_mesh

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymatgen.core import Structure
 
 from hightc.analysis.documents.base import JobArgument
 from hightc.analysis.reciprocal_symmetry import point_group
 from hightc.makers.errors import RecipeError
+from hightc.makers.qe.campaign_tables import protocol_part, refuse_value, require_known
 from hightc.makers.qe.meshes import Mesh, mesh_from_spacing, symmetric_mesh
 from hightc.makers.qe.recipe import Recipe
 
@@ -66,8 +65,7 @@ def load_nesting_protocol(name: str) -> NestingProtocol:
     name
         draft, screen or precise.
     """
-    text = files("hightc.makers.qe").joinpath("protocols", "nesting.yaml").read_text(encoding="utf-8")
-    return NestingProtocol(**yaml.safe_load(text)[name])
+    return NestingProtocol(**protocol_part("nesting", name))
 
 
 def make_nesting_recipe(structure: Structure, recipe: Recipe, overrides: dict[str, Any]) -> NestingRecipe:
@@ -87,10 +85,7 @@ def make_nesting_recipe(structure: Structure, recipe: Recipe, overrides: dict[st
     RecipeError
         If an override is unknown, a number is out of range, or the recipe has two spins.
     """
-    unknown = sorted(set(overrides) - OVERRIDES)
-    if unknown:
-        msg = f"unknown setting {unknown[0]!r} of [nesting]: expected one of {', '.join(sorted(OVERRIDES))}"
-        raise RecipeError(msg)
+    require_known("nesting", overrides, OVERRIDES)
     if recipe.spin_polarized:
         msg = (
             "spin_polarized: expected false for nesting, found true: the susceptibility is that of the nonmagnetic "
@@ -110,9 +105,7 @@ def make_nesting_recipe(structure: Structure, recipe: Recipe, overrides: dict[st
             }
         )
     except ValidationError as error:
-        fault = error.errors()[0]
-        msg = f"nesting.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}, found {fault['input']!r}"
-        raise RecipeError(msg) from None
+        refuse_value("nesting", error)
     n1, n2, n3 = made.fine_mesh
     if min(made.k_mesh) < 1 or n1 * n2 * n3 > LARGEST_FINE_MESH:
         msg = (

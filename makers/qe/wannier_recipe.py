@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymatgen.core import Lattice, Structure
 
 from hightc.analysis.documents.base import JobArgument
 from hightc.makers.errors import RecipeError
+from hightc.makers.qe.campaign_tables import protocol_part, refuse_value, require_known
 from hightc.makers.qe.meshes import Mesh, mesh_from_spacing
 from hightc.makers.qe.recipe import Recipe
 
@@ -82,8 +81,7 @@ def load_wannier_protocol(name: str) -> WannierProtocol:
     name
         draft, screen or precise.
     """
-    text = files("hightc.makers.qe").joinpath("protocols", "wannier.yaml").read_text(encoding="utf-8")
-    return WannierProtocol(**yaml.safe_load(text)[name])
+    return WannierProtocol(**protocol_part("wannier", name))
 
 
 def growing_meshes(lattice: Lattice, spacings_per_angstrom: Sequence[float]) -> tuple[Mesh, ...]:
@@ -128,10 +126,7 @@ def make_wannier_recipe(structure: Structure, recipe: Recipe, overrides: dict[st
     RecipeError
         If an override is unknown or the numbers do not fit together.
     """
-    unknown = sorted(set(overrides) - OVERRIDES)
-    if unknown:
-        msg = f"unknown setting {unknown[0]!r} of [wannier]: expected one of {', '.join(sorted(OVERRIDES))}"
-        raise RecipeError(msg)
+    require_known("wannier", overrides, OVERRIDES)
     rules = load_wannier_protocol(recipe.protocol)
     wanted = mesh_from_spacing(structure.lattice, rules.k_spacing)
     values = {
@@ -143,9 +138,7 @@ def make_wannier_recipe(structure: Structure, recipe: Recipe, overrides: dict[st
     try:
         made = WannierRecipe(**values)
     except ValidationError as error:
-        fault = error.errors()[0]
-        msg = f"wannier.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}, found {fault['input']!r}"
-        raise RecipeError(msg) from None
+        refuse_value("wannier", error)
     for name, mesh in (("k_mesh", made.k_mesh), *(("fine_q_meshes", mesh) for mesh in made.fine_q_meshes)):
         if min(mesh) < 1:
             msg = f"wannier.{name}: expected three positive integers, found {list(mesh)}"
