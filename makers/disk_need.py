@@ -1,6 +1,7 @@
 """Disk that the flow of one material fills, estimated before anything runs.
 
-Of the linear response; what the Wannier route adds is in :mod:`hightc.makers.disk_need_wannier`.
+Of the linear response; what the Wannier route adds is in :mod:`hightc.makers.disk_need_wannier`, what other studies
+fill in :mod:`hightc.makers.disk_need_studies`.
 
 With the cell's volume V in bohr^3, cutoffs in Ry (so that k = sqrt(E) in 1/bohr) and n the number of bands:
 
@@ -63,20 +64,24 @@ class DiskNeed:
         What ph.x holds only while it works on a q point, in bytes.
     wannier
         What the Wannier route fills; None where it is not asked for.
+    studies, studies_kept
+        What every other study fills, and what is kept of that, in bytes.
     """
 
-    relax: float
-    scf_dense: float
-    scf: float
-    ph: float
-    dvscf: float
-    working: float
+    relax: float = 0.0
+    scf_dense: float = 0.0
+    scf: float = 0.0
+    ph: float = 0.0
+    dvscf: float = 0.0
+    working: float = 0.0
     wannier: WannierDiskNeed | None = None
+    studies: float = 0.0
+    studies_kept: float = 0.0
 
     @property
     def written(self) -> float:
         """What is left where nothing is dropped, in bytes."""
-        steps = self.relax + self.scf_dense + self.scf + self.ph + SMALL_FILES_BYTES
+        steps = self.relax + self.scf_dense + self.scf + self.ph + self.studies + SMALL_FILES_BYTES
         return steps + (self.wannier.written if self.wannier else 0)
 
     @property
@@ -97,8 +102,94 @@ class DiskNeed:
         if keep == "everything":
             return self.written
         if keep == "results":
-            return SMALL_FILES_BYTES + (self.wannier.texts if self.wannier else 0)
-        return SMALL_FILES_BYTES + self.scf + self.dvscf + (self.wannier.restart if self.wannier else 0)
+            return SMALL_FILES_BYTES + self.studies_kept + (self.wannier.texts if self.wannier else 0)
+        restart = self.scf + self.dvscf + (self.wannier.restart if self.wannier else 0)
+        return SMALL_FILES_BYTES + self.studies_kept + restart
+
+
+@dataclass(frozen=True)
+class PwFiles:
+    """What decides how large the files of pw.x are.
+
+    Attributes
+    ----------
+    volume_bohr3
+        Volume of the cell in bohr^3.
+    electrons
+        Valence electrons of the cell.
+    spinors
+        2 with spin-orbit coupling, else 1.
+    cutoff_ratio
+        Cutoff of the density over that of wavefunctions.
+    copied
+        Bytes of the pseudopotentials, which pw.x copies.
+    """
+
+    volume_bohr3: float
+    electrons: float
+    spinors: int
+    cutoff_ratio: float
+    copied: float
+
+    @property
+    def bands(self) -> int:
+        """Bands as pw.x chooses them."""
+        return band_count(self.electrons) * self.spinors
+
+    def wavefunctions(self, ecutwfc_ry: float, spins: int, bands: int | None = None) -> float:
+        """Bytes of the wavefunctions of one k point.
+
+        Parameters
+        ----------
+        ecutwfc_ry
+            Cutoff in Ry.
+        spins
+            2 for two sets of bands, else 1.
+        bands
+            How many; None: as pw.x chooses.
+        """
+        return BYTES_COMPLEX * plane_waves(self.volume_bohr3, ecutwfc_ry) * self.spinors * (bands or self.bands) * spins
+
+    def run(self, n_k: int, ecutwfc_ry: float, spins: int, bands: int | None = None) -> float:
+        """Bytes that one run leaves.
+
+        Parameters
+        ----------
+        n_k
+            Irreducible k points.
+        ecutwfc_ry, spins, bands
+            As for :meth:`wavefunctions`.
+        """
+        density = BYTES_DENSITY * plane_waves(self.volume_bohr3, self.cutoff_ratio * ecutwfc_ry) * spins
+        waves = n_k * self.wavefunctions(ecutwfc_ry, spins, bands)
+        return waves + density + 2 * summary_bytes(n_k * spins, bands or self.bands) + self.copied
+
+
+def pw_files(structure: Structure, recipe: Recipe, pseudo_dir: Path) -> PwFiles | None:
+    """Read what decides how large the files of pw.x are; None where a pseudopotential does not tell its electrons.
+
+    Parameters
+    ----------
+    structure
+        Primitive standard cell, Angstrom.
+    recipe
+        Numbers of the calculation.
+    pseudo_dir
+        Folder of its pseudopotentials.
+    """
+    paths = {item.element: pseudo_dir / item.filename for item in recipe.pseudopotentials}
+    valences = {element: read_valence(path) for element, path in paths.items()}
+    charges = [valences[site.specie.symbol] for site in structure]
+    electrons = [charge for charge in charges if charge is not None]
+    if len(electrons) < len(charges):
+        return None
+    return PwFiles(
+        volume_bohr3=structure.volume / BOHR_ANGSTROM**3,
+        electrons=sum(electrons),
+        spinors=2 if recipe.spin_orbit else 1,
+        cutoff_ratio=recipe.ecutrho_ry / recipe.ecutwfc_ry,
+        copied=sum(path.stat().st_size for path in paths.values()),
+    )
 
 
 def estimate_disk_need(
@@ -117,33 +208,18 @@ def estimate_disk_need(
     wannier
         Numbers of the Wannier route; None where it is not asked for.
     """
-    paths = {item.element: pseudo_dir / item.filename for item in recipe.pseudopotentials}
-    valences = {element: read_valence(path) for element, path in paths.items()}
-    charges = [valences[site.specie.symbol] for site in structure]
-    electrons = [charge for charge in charges if charge is not None]
-    if len(electrons) < len(charges):
+    pw = pw_files(structure, recipe, pseudo_dir)
+    if pw is None:
         return None
-    spins, spinors = (2 if recipe.spin_polarized else 1), (2 if recipe.spin_orbit else 1)
-    bands = band_count(sum(electrons)) * spinors
-    volume = structure.volume / BOHR_ANGSTROM**3
-    files = sum(path.stat().st_size for path in paths.values())
-
-    def wavefunctions(ecutwfc_ry: float) -> float:
-        return BYTES_COMPLEX * plane_waves(volume, ecutwfc_ry) * spinors * bands * spins
-
-    def pw_run(n_k: int, ecutwfc_ry: float) -> float:
-        ecutrho_ry = recipe.ecutrho_ry / recipe.ecutwfc_ry * ecutwfc_ry
-        density = BYTES_DENSITY * plane_waves(volume, ecutrho_ry) * spins
-        return n_k * wavefunctions(ecutwfc_ry) + density + 2 * _summary(n_k * spins, bands) + files
-
+    spins, spinors, bands, volume = (2 if recipe.spin_polarized else 1), pw.spinors, pw.bands, pw.volume_bohr3
     n_k, n_dense = (n_irreducible(structure, mesh) for mesh in (recipe.k_mesh, recipe.k_mesh_dense))
     weights = 30 * n_dense * bands * spins + 5 * math.prod(recipe.k_mesh_dense)
-    scf = pw_run(n_k, recipe.ecutwfc_ry) + weights
-    modes, w = 3 * len(structure), wavefunctions(recipe.ecutwfc_ry)
+    scf = pw.run(n_k, recipe.ecutwfc_ry, spins) + weights
+    modes, w = 3 * len(structure), pw.wavefunctions(recipe.ecutwfc_ry, spins)
     star = [n_irreducible(structure, recipe.k_mesh, q) for q in irreducible_q(structure, recipe.q_mesh)]
     dvscf = len(star) * BYTES_COMPLEX * math.prod(fft_mesh(structure, recipe.ecutrho_ry)) * modes * spins * spinors**2
     elements = BYTES_MATRIX_ELEMENT * bands**2 * sum(star) * modes * spins
-    at_q = sum(pw_run(2 * n, recipe.ecutwfc_ry) - files for n in star[1:])
+    at_q = sum(pw.run(2 * n, recipe.ecutwfc_ry, spins) - pw.copied for n in star[1:])
     route = (
         None
         if wannier is None
@@ -158,8 +234,8 @@ def estimate_disk_need(
         )
     )
     return DiskNeed(
-        relax=pw_run(n_k, recipe.relax_ecutwfc_ry),
-        scf_dense=pw_run(n_dense, recipe.ecutwfc_ry) + weights,
+        relax=pw.run(n_k, recipe.relax_ecutwfc_ry, spins),
+        scf_dense=pw.run(n_dense, recipe.ecutwfc_ry, spins) + weights,
         scf=scf,
         ph=scf + n_k * w + at_q + dvscf + elements,
         dvscf=dvscf,
@@ -288,6 +364,14 @@ def _reduced(rotations: bytes, mesh: Mesh, q: Sequence[float]) -> tuple[NDArray[
     return found[0], found[1]
 
 
-def _summary(n_k: int, bands: int) -> float:
-    """Bytes of data-file-schema.xml: 25 kB, and eigenvalue and occupation of each band, 24 characters each."""
+def summary_bytes(n_k: int, bands: int) -> float:
+    """Bytes of data-file-schema.xml: 25 kB, and eigenvalue and occupation of each band, 24 characters each.
+
+    Parameters
+    ----------
+    n_k
+        k points, those of each spin counted.
+    bands
+        Bands of a k point.
+    """
     return 25_000 + n_k * (48 * bands + 400)
