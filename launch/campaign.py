@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from hightc.analysis.documents import MaterialTag
+from hightc.analysis.funnel_rules import Funnel
 from hightc.launch.campaign_file import LABEL, CampaignFile, MaterialEntry, Study, parse_campaign_file
 from hightc.launch.errors import CampaignError
+from hightc.launch.funnel_file import make_funnel
+from hightc.launch.plain_text import plain_text
 from hightc.launch.progress_line import ProgressLine, Tell
-from hightc.launch.sources.records import ResolvedSources, SourcedStructure, SourceRecord
+from hightc.launch.sources.records import ResolvedSources, SourcedStructure, SourceKind, SourceRecord
+from hightc.launch.sources.references import sourced_tag
 from hightc.launch.structures import read_structure
 from hightc.makers.errors import CalculationError
 from hightc.makers.qe.magnetic_recipe import MagneticRecipe, make_magnetic_recipe
@@ -61,7 +65,9 @@ class Material:
     magnetism, nesting
         Numbers of those studies; None where they are not asked for.
     sources
-        Where its structure is from, and what was reported of it; empty where the file names it itself.
+        Where its structure is from, and what was reported of it.
+    funnel
+        Gates between the stages of its way to a Tc; None: all are computed without asking.
     """
 
     tag: MaterialTag
@@ -76,6 +82,7 @@ class Material:
     magnetism: MagneticRecipe | None = None
     nesting: NestingRecipe | None = None
     sources: tuple[SourceRecord, ...] = ()
+    funnel: Funnel | None = None
 
     @property
     def folder(self) -> str:
@@ -147,14 +154,19 @@ def read_campaign(
     """
     entries = parse_campaign_file(path)
     name = entries.name or path.stem
-    if not LABEL.match(name):
+    if not LABEL.fullmatch(name):
         msg = f"{path}: name: expected letters, digits, '_', '.', '+' or '-', found {name!r}"
         raise CampaignError(msg)
-    resolver = _Resolver(path, name, entries, settings)
+    to_wannier = "wannier" in (entries.route, *(entry.route for entry in entries.materials.values()))
+    funnel = make_funnel(entries.funnel, path, to_wannier=to_wannier) if entries.funnel else None
+    resolver = _Resolver(path, name, entries, settings, funnel)
     sourced = _sourced(path, entries)
     labels = {found.label for found in sourced.materials}
     line = ProgressLine(tell, "reading", len(labels | entries.materials.keys()))
-    refused = [Refusal(f"{item.where}: {item.value}", item.code, item.reason) for item in sourced.refused]
+    refused = [
+        Refusal(plain_text(f"{item.where}: {item.value}"), item.code, plain_text(item.reason))
+        for item in sourced.refused
+    ]
     materials: list[Material] = []
     named = {
         label: entry
@@ -200,15 +212,18 @@ class _Resolver:
     campaign: str
     entries: CampaignFile
     settings: ComputeSettings
+    funnel: Funnel | None = None
 
     def named(self, label: str, entry: MaterialEntry) -> Material:
         """Resolve a table ``[materials.LABEL]``."""
         where = f"{self.path}: material {label!r}"
-        if not LABEL.match(label):
+        if not LABEL.fullmatch(label):
             msg = f"{where}: expected letters, digits, '_', '.', '+' or '-' in the label"
             raise CampaignError(msg)
         structure = read_structure(entry.model_dump(exclude_none=True), self.path.parent, where=where)
-        return _resolve(where, self, label, entry, structure)
+        kind: SourceKind = "prototype" if entry.prototype else "files"
+        record = SourceRecord(kind=kind, id=str(entry.prototype or entry.file), location=self.path.name)
+        return _from(_resolve(where, self, label, entry, structure), (record,))
 
     def sourced(self, found: SourcedStructure) -> Material:
         """Resolve a material of a source, with the settings that the file has for its label."""
@@ -216,7 +231,11 @@ class _Resolver:
         if found.pressure_gpa:
             entry = entry.model_copy(update={"recipe": {"pressure_gpa": found.pressure_gpa, **entry.recipe}})
         material = _resolve(f"{self.path}: material {found.label!r}", self, found.label, entry, found.structure)
-        return replace(material, sources=found.sources)
+        return _from(material, found.sources)
+
+
+def _from(material: Material, sources: tuple[SourceRecord, ...]) -> Material:
+    return replace(material, sources=sources, tag=sourced_tag(material.tag, sources))
 
 
 def _resolve(where: str, resolver: _Resolver, label: str, entry: MaterialEntry, structure: Structure) -> Material:
@@ -261,6 +280,7 @@ def _resolve(where: str, resolver: _Resolver, label: str, entry: MaterialEntry, 
         studies=studies,
         magnetism=magnetism,
         nesting=nesting,
+        funnel=resolver.funnel if "electron_phonon" in studies else None,
     )
     return replace(material, key=_digest(material))
 
@@ -282,7 +302,7 @@ def _digest(material: Material) -> str:
     """Digest of the inputs; pseudopotentials count by their content, and options that came later where they are set."""
     recipe = material.recipe
     content: dict[str, Any] = {
-        "tag": material.tag.model_dump(),
+        "tag": material.tag.model_dump(include={"campaign", "material"}),
         "lattice": _rounded(material.structure.lattice.matrix),
         "species": [site.specie.symbol for site in material.structure],
         "positions": _rounded(material.structure.frac_coords),
@@ -299,6 +319,8 @@ def _digest(material: Material) -> str:
     for study, numbers in (("magnetism", material.magnetism), ("nesting", material.nesting)):
         if numbers is not None:
             content[study] = numbers.model_dump()
+    if material.funnel is not None:
+        content["funnel"] = material.funnel.model_dump()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -12,9 +12,21 @@ The command line prints the message alone and exits with 2; every other exceptio
 
 from __future__ import annotations
 
+from hightc.launch.plain_text import plain_text
+
 
 class LaunchError(Exception):
     """A campaign that cannot be started."""
+
+    def __init__(self, message: str) -> None:
+        """Keep the message, fit for a terminal whatever names and files of other people it quotes.
+
+        Parameters
+        ----------
+        message
+            What, where, expected, found and the next step.
+        """
+        super().__init__(plain_text(message))
 
 
 class CampaignError(LaunchError):

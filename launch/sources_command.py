@@ -8,13 +8,14 @@ import csv
 import io
 import json
 import math
-import tomllib
 from collections import Counter
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from hightc.launch.errors import LaunchError
+from hightc.launch.plain_text import plain_text
+from hightc.launch.toml_file import read_toml
 
 if TYPE_CHECKING:
     from hightc.launch.command_parser import CommandParser
@@ -138,8 +139,8 @@ def _entries(options: argparse.Namespace) -> tuple[tuple[SourceEntry, ...], Path
 
 def _tables(path: Path) -> Any:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = read_toml(path)
+    except (OSError, ValueError) as error:
         msg = f"{path}: cannot be read ({error}): expected a campaign file, TOML in UTF-8"
         raise LaunchError(msg) from None
     if "sources" not in content:
@@ -171,8 +172,7 @@ def _print(resolved: ResolvedSources, seconds: float) -> None:
 
 def _plain(text: str) -> str:
     """Text of a file or server, safe for a terminal."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
+    return plain_text(text, LONGEST_SHOWN).replace("\n", "\\n")
 
 
 def _material_rows(resolved: ResolvedSources) -> list[list[object]]:

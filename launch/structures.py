@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import warnings
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,9 @@ PROTOTYPES: dict[str, tuple[str, tuple[tuple[float, float, float], ...]]] = {
 
 HEXAGONAL = frozenset({"hcp", "alb2"})
 IDEAL_HCP_RATIO = float(np.sqrt(8 / 3))
+MOST_ATOMS = 2000
+"""Of a cell as given; phonons of a tenth of that are out of reach."""
+
 OVERLAP_FRACTION = 0.5
 """Two atoms closer than this share of the sum of their atomic radii overlap; hydrides at 500 GPa stay above 0.6."""
 
@@ -110,7 +113,7 @@ def require_element(symbol: str, *, where: str) -> None:
 
 
 def structure_from_file(path: Path, *, where: str) -> Structure:
-    """Read a CIF, POSCAR or any other file that pymatgen knows.
+    """Read a CIF, POSCAR or any other file of one structure that `hightc.launch.sources.structure_files` knows.
 
     Parameters
     ----------
@@ -124,20 +127,43 @@ def structure_from_file(path: Path, *, where: str) -> Structure:
     CampaignError
         If the file is missing, cannot be read, or is disordered.
     """
-    if not path.is_file():
+    from hightc.launch.sources.structure_files import read_structures  # noqa: PLC0415 - few campaigns name files
+
+    if not os.path.isfile(path):  # noqa: PTH113 - also of names that no system takes
         msg = f"{where}: no structure file {path}: expected a file, its name relative to the campaign file"
         raise CampaignError(msg)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            structure: Structure = Structure.from_file(path)
-    except Exception as error:  # noqa: BLE001 - pymatgen's readers raise whatever their format's parser raises
+        structure, *others = read_structures(path)
+    except ValueError as error:
         msg = f"{where}: {path} cannot be read as a structure ({error}): expected CIF, POSCAR or pymatgen JSON"
         raise CampaignError(msg) from None
+    if others:
+        msg = f"{where}: {path} holds {len(others) + 1} structures: expected one: name the file in [[sources]]"
+        raise CampaignError(msg)
     if not structure.is_ordered:
         msg = f"{where}: {path} has partly occupied sites: give an ordered cell or approximant"
         raise CampaignError(msg)
     return structure
+
+
+def require_few_atoms(structure: Structure, *, where: str) -> None:
+    """Refuse cells that nobody computes, before their neighbours and symmetry take minutes.
+
+    Parameters
+    ----------
+    structure
+        Any cell.
+    where
+        What to name in the error.
+
+    Raises
+    ------
+    CampaignError
+        If it has more than `MOST_ATOMS` atoms.
+    """
+    if len(structure) > MOST_ATOMS:
+        msg = f"{where}: expected at most {MOST_ATOMS} atoms, found {len(structure)}: give a smaller cell"
+        raise CampaignError(msg)
 
 
 def require_separate_atoms(structure: Structure, *, where: str) -> None:
@@ -194,6 +220,7 @@ def read_structure(entry: Mapping[str, Any], folder: Path, *, where: str) -> Str
         structure = structure_from_prototype(str(entry["prototype"]), where=where)
     else:
         structure = structure_from_file((folder / str(entry["file"])).expanduser(), where=where)
+    require_few_atoms(structure, where=where)
     for element in structure.composition.elements:
         require_element(element.symbol, where=where)
     require_separate_atoms(structure, where=where)

@@ -10,7 +10,15 @@ from hightc.analysis.documents.base import (
     MaterialTag,
     Provenance,
     Pseudopotential,
+    SourceReference,
     StoredArray,
+)
+from hightc.analysis.documents.decision import (
+    FeatureValue,
+    GateDecisionDocument,
+    GateVerdict,
+    MomentDocument,
+    RuleVerdict,
 )
 from hightc.analysis.documents.fermi import (
     FermiDocument,
@@ -68,6 +76,8 @@ DOCUMENTS: dict[str, type[Document]] = {
     "gap": GapDocument,
     "magnetism": MagnetismDocument,
     "fermi": FermiDocument,
+    "moment": MomentDocument,
+    "decision": GateDecisionDocument,
 }
 """Class of each stored document by its ``kind``."""
 
@@ -78,12 +88,15 @@ __all__ = [
     "CouplingDocument",
     "CriticalTemperature",
     "Document",
+    "FeatureValue",
     "FermiDocument",
     "FineMesh",
     "FineMeshConvergence",
     "ForceConstantsDocument",
     "GapDocument",
     "Gate",
+    "GateDecisionDocument",
+    "GateVerdict",
     "GroundState",
     "MagneticOrder",
     "MagneticState",
@@ -92,6 +105,7 @@ __all__ = [
     "MaterialTag",
     "MeshStep",
     "MomentCurve",
+    "MomentDocument",
     "PairingChannel",
     "PathCurve",
     "PathSegment",
@@ -101,9 +115,11 @@ __all__ = [
     "Provenance",
     "Pseudopotential",
     "QPointRecord",
+    "RuleVerdict",
     "ScfDocument",
     "SmearingMoments",
     "Softness",
+    "SourceReference",
     "SpinFluctuationInterval",
     "StonerEstimate",
     "StoredArray",

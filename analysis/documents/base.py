@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from monty.json import jsanitize
@@ -152,11 +152,49 @@ class Gate(Record):
     message: str = Field(description="The verdict as a sentence.")
 
 
+class SourceReference(Record):
+    """One place that a material is from, and what was reported of it there."""
+
+    kind: str = Field(
+        description="Kind of the source: materials_project, supercon, files, optimade or prototype.",
+    )
+    database: str = Field(
+        description="Database, table or file: its path as written in the campaign, or its address without a password."
+    )
+    identifier: str = Field(
+        description="Identifier of the structure: mp-75, the name of a file, the line of a prototype."
+    )
+    entry: str | None = Field(
+        default=None, description="Line of the table whose composition it was given to; None if there is no table."
+    )
+    composition: str | None = Field(
+        default=None, description="Composition as reported, where it is not simply that of the structure."
+    )
+    tc_kelvin: float | None = Field(
+        default=None, description="Reported Tc in K of that composition; None: see tc_meaning."
+    )
+    tc_meaning: Literal["measured", "none_reported", "withheld", "not_given"] = Field(
+        default="not_given",
+        description="measured; none_reported: the table has 0, no measured absence; withheld: blank; not_given: no Tc.",
+    )
+    doping_fraction: float | None = Field(
+        default=None,
+        description="How far the composition is from this ordered parent of it; None: it is the structure's own.",
+    )
+    choice: str | None = Field(
+        default=None, description="Why this structure, where the source had several; None if there was no choice."
+    )
+    doi: str | None = Field(default=None, description="DOI to be cited; None if it is not known.")
+    licence: str | None = Field(default=None, description="Licence of the data; None if it is not known.")
+
+
 class MaterialTag(JobArgument):
-    """Which material of which campaign a document belongs to."""
+    """Which material of which campaign a document belongs to, and where that is from, which no key of a run counts."""
 
     campaign: str = Field(description="Name of the campaign.")
     material: str = Field(description="Label of the material in the campaign, for example Pb or mp-20483.")
+    sources: tuple[SourceReference, ...] = Field(default=(), description="The first places that it is from.")
+    source_count: int = Field(default=0, description="Number of all places that it is from.")
 
 
 class Document(Record):
@@ -166,6 +204,10 @@ class Document(Record):
     material: str = Field(description="Label of the material in that campaign.")
     formula: str = Field(description="Reduced formula.")
     elements: tuple[str, ...] = Field(description="Chemical symbols, sorted.")
+    sources: tuple[SourceReference, ...] = Field(
+        default=(), description="The first few places that the material is from."
+    )
+    source_count: int = Field(default=0, description="Number of all places that the material is from.")
     gates: tuple[Gate, ...] = Field(default=(), description="Verdicts drawn from this document.")
     warnings: tuple[str, ...] = Field(default=(), description="What a reader should know before using it.")
 
@@ -176,11 +218,13 @@ class Document(Record):
 
     @property
     def tag(self) -> MaterialTag:
-        """Campaign and material of the document."""
-        return MaterialTag(campaign=self.campaign, material=self.material)
+        """Campaign and material of the document, and where the material is from."""
+        return MaterialTag(
+            campaign=self.campaign, material=self.material, sources=self.sources, source_count=self.source_count
+        )
 
 
-IDENTITY = {"campaign", "material", "formula", "elements"}
+IDENTITY = {"campaign", "material", "formula", "elements", "sources", "source_count"}
 """Fields that say which material a document describes; one document hands them on to the next."""
 
 
@@ -190,14 +234,14 @@ def identity(tag: MaterialTag, structure: Structure) -> dict[str, Any]:
     Parameters
     ----------
     tag
-        Campaign and label.
+        Campaign, label and sources.
     structure
         The structure, for its composition.
 
     Returns
     -------
     dict
-        ``campaign``, ``material``, ``formula`` and ``elements``.
+        The fields named in ``IDENTITY``.
     """
     composition: Composition = structure.composition
     return {
@@ -205,4 +249,6 @@ def identity(tag: MaterialTag, structure: Structure) -> dict[str, Any]:
         "material": tag.material,
         "formula": composition.reduced_formula,
         "elements": tuple(sorted(element.symbol for element in composition.elements)),
+        "sources": tag.sources,
+        "source_count": tag.source_count,
     }

@@ -60,7 +60,7 @@ def _read(path: Path) -> str:
                 msg = f"{path}: holds an API key but has mode {mode:04o}: expected 0600: run: chmod 600 {path}"
                 raise SourceKeyError(msg)
             return stream.read(1000)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # a name with a null byte is no text either
         reason = error.strerror if isinstance(error, OSError) else "no text"
         msg = f"{path}: expected a file with the API key, found {reason}: {OBTAIN}"
         raise SourceKeyError(msg) from None

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from hightc.launch.sources.table import MaterialsProjectSource
 
 IDENTIFIER: Final = re.compile(r"^(mp|mvc)-[a-z0-9]{1,12}$")
+DOI: Final = "10.1063/1.4812323"
+"""Jain et al., APL Mater. 1, 011002 (2013)."""
+
+LICENCE: Final = "CC-BY-4.0"
 IDS_AT_ONCE: Final = 500
 ASKED_AFTER: Final = 50
 """Most unknown identifiers that are looked for among the tasks, one request each."""
@@ -44,11 +48,11 @@ def materials_project_structures(
     refused = [
         _refusal(source, value, "unknown_id", f"expected an identifier such as mp-75, found {value!r}")
         for value in source.ids
-        if not IDENTIFIER.match(value)
+        if not IDENTIFIER.fullmatch(value)
     ]
     project = connect(source.endpoint, source.key_file, folder)
     if source.ids:
-        wanted = tuple(dict.fromkeys(value for value in source.ids if IDENTIFIER.match(value)))
+        wanted = tuple(dict.fromkeys(value for value in source.ids if IDENTIFIER.fullmatch(value)))
         phases, unknown = _by_ids(project, source, wanted)
         refused += unknown
     else:
@@ -102,6 +106,27 @@ def _found(project: MaterialsProject, identifiers: Sequence[str], **criteria: An
     return {_plain(phase.identifier): phase for phase in phases}
 
 
+def energies_above_hull(project: MaterialsProject, identifiers: Sequence[str]) -> dict[str, float]:
+    """Energies above the hull, of those that the Materials Project still has.
+
+    Parameters
+    ----------
+    project
+        The connection.
+    identifiers
+        Any; what is none of the Materials Project is left out.
+
+    Returns
+    -------
+    dict
+        eV an atom by identifier as given.
+    """
+    asked = [value for value in identifiers if IDENTIFIER.fullmatch(value)]
+    found = _found(project, asked)
+    energies = {value: found[_plain(value)].above_hull_ev for value in asked if _plain(value) in found}
+    return {value: energy for value, energy in energies.items() if energy is not None}
+
+
 def _plain(identifier: str) -> str:
     """One spelling of an identifier, of which the database has two: mp-149 and mp-aaaaaaft."""
     from mp_api.client.core.utils import validate_ids  # noqa: PLC0415 - the client takes seconds to import
@@ -113,7 +138,9 @@ def _plain(identifier: str) -> str:
 
 
 def _candidate(project: MaterialsProject, source: MaterialsProjectSource, phase: Phase) -> Candidate:
-    record = SourceRecord(kind="materials_project", id=phase.identifier, location=project.address)
+    record = SourceRecord(
+        kind="materials_project", id=phase.identifier, location=project.address, doi=DOI, licence=LICENCE
+    )
     name = f"{plain_formula(phase.structure.composition)}_{phase.identifier}"
     return Candidate(name, phase.structure, (record,), source.pressures_gpa, source.max_atoms)
 

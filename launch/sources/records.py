@@ -51,6 +51,9 @@ class SourceRecord(_Record):
         None, description="How far the composition is from the ordered structure's; None: it is the structure's own."
     )
     structure_id: str | None = Field(None, description="Identifier of the structure, where it is from another place.")
+    choice: str | None = Field(None, description="Why this structure, where several fit; None: there was no choice.")
+    doi: str | None = Field(None, description="DOI to be cited; None: not known.")
+    licence: str | None = Field(None, description="Licence of the data; None: not known.")
 
 
 class RefusedEntry(_Record):

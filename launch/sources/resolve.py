@@ -13,7 +13,7 @@ from hightc.launch.errors import CampaignError
 from hightc.launch.sources.duplicates import merge_duplicates
 from hightc.launch.sources.errors import SourceError
 from hightc.launch.sources.labels import material_labels, plain_formula
-from hightc.launch.sources.materials_project import materials_project_structures
+from hightc.launch.sources.materials_project import energies_above_hull, materials_project_structures
 from hightc.launch.sources.materials_project_client import MaterialsProject
 from hightc.launch.sources.optimade import optimade_structures
 from hightc.launch.sources.records import (
@@ -65,7 +65,7 @@ def resolve_sources(entries: Sequence[SourceEntry], folder: Path) -> ResolvedSou
     SourceError
         If a source cannot be used at all, or none gives a single material.
     """
-    gathered = [_gather(entry, folder) for entry in entries]
+    gathered = [_cited(_gather(entry, folder), entry) for entry in entries]
     refused = [item for sourced in gathered for item in sourced.refused]
     checked: list[Candidate] = []
     cells: dict[int, Structure | tuple[str, str]] = {}
@@ -99,6 +99,18 @@ def _gather(entry: SourceEntry, folder: Path) -> Sourced:
             return _prototypes(entry)
 
 
+def _cited(sourced: Sourced, entry: SourceEntry) -> Sourced:
+    """With the DOI and the licence that the table of the source gives."""
+    given = {key: value for key, value in (("doi", entry.doi), ("licence", entry.licence)) if value}
+    if not given:
+        return sourced
+    candidates = (
+        replace(candidate, sources=tuple(record.model_copy(update=given) for record in candidate.sources))
+        for candidate in sourced.candidates
+    )
+    return replace(sourced, candidates=tuple(candidates))
+
+
 def _supercon(source: SuperconSource, folder: Path) -> Sourced:
     table = supercon_entries(_path(folder, source.file), shown=source.file)
     library = None
@@ -108,7 +120,11 @@ def _supercon(source: SuperconSource, folder: Path) -> Sourced:
         )
     phases: Phases | None = None
     if source.materials_project:
-        phases = MaterialsProject.connect(source.endpoint, source.key_file, folder).phases
+        project = MaterialsProject.connect(source.endpoint, source.key_file, folder)
+        phases = project.phases
+        if library is not None:
+            energies = energies_above_hull(project, library.without_energy())
+            library = replace(library, above_hull_ev={**energies, **library.above_hull_ev})
     return supercon_structures(table, source, library, phases)
 
 
@@ -130,11 +146,15 @@ def _prototypes(source: PrototypeSource) -> Sourced:
 
 def _primitive(candidate: Candidate) -> Structure | tuple[str, str]:
     """Primitive standard cell, or the code and words of a refusal."""
-    from hightc.launch.structures import require_element, require_separate_atoms  # noqa: PLC0415 - imports pymatgen
+    from hightc.launch.structures import require_element, require_few_atoms, require_separate_atoms  # noqa: PLC0415 - imports pymatgen
     from hightc.makers.qe.symmetry import primitive_cell  # noqa: PLC0415
 
     structure = candidate.structure
     where = candidate.sources[0].id
+    try:
+        require_few_atoms(structure, where=where)
+    except CampaignError as error:
+        return "too_many_atoms", str(error)
     try:
         for element in structure.composition.elements:
             require_element(element.symbol, where=where)

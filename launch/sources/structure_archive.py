@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import tarfile
-import warnings
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from hightc.launch.sources.cif_text import crystal_of_cif
+from hightc.launch.sources.element_crystals import element_crystals
 from hightc.launch.sources.errors import SourceError
 from hightc.launch.sources.ordering import DisorderedSiteError, ordered_parent
 from hightc.launch.sources.records import RefusalCode, RefusedEntry
@@ -76,6 +77,8 @@ class StructureLibrary:
         Identifiers of the structures by the elements that they consist of.
     refused
         Lines of the table that could not be read.
+    crystals
+        Identifier of the crystal at ambient pressure of each element; those that the archive lacks are built.
     """
 
     structures: dict[str, Structure]
@@ -85,10 +88,41 @@ class StructureLibrary:
     matches: dict[CompositionKey, tuple[str, ...]]
     by_elements: dict[frozenset[str], tuple[str, ...]]
     refused: tuple[RefusedEntry, ...]
+    crystals: dict[str, str] = field(default_factory=dict)
 
-    def order(self, identifier: str) -> tuple[float, tuple[int, str, int]]:
-        """Order of the phases of one composition: the most stable first; without energies the first in the database."""
-        return self.above_hull_ev.get(identifier, math.inf), identifier_order(identifier)
+    def order(self, identifier: str) -> tuple[bool, float, tuple[int, str, int]]:
+        """Order of the phases of one composition.
+
+        Of an element its crystal at ambient pressure is first; then the most stable, and without energies the first in
+        the database.
+
+        Parameters
+        ----------
+        identifier
+            Of one of the structures.
+        """
+        energy = self.above_hull_ev.get(identifier, math.inf)
+        return not self.is_crystal(identifier), energy, identifier_order(identifier)
+
+    def is_crystal(self, identifier: str) -> bool:
+        """Whether a structure is the crystal of an element at ambient pressure.
+
+        Parameters
+        ----------
+        identifier
+            Of one of the structures.
+        """
+        elements = self.compositions[identifier].elements
+        return len(elements) == 1 and self.crystals.get(elements[0].symbol) == identifier
+
+    def without_energy(self) -> tuple[str, ...]:
+        """Identifiers of compounds with several phases of which no energy is known."""
+        phases: dict[CompositionKey, list[str]] = defaultdict(list)
+        for identifier, composition in self.compositions.items():
+            if len(composition) > 1:
+                phases[composition_key(composition)].append(identifier)
+        several = (identifier for found in phases.values() if len(found) > 1 for identifier in found)
+        return tuple(identifier for identifier in several if identifier not in self.above_hull_ev)
 
 
 CompositionKey = tuple[tuple[str, float], ...]
@@ -151,6 +185,8 @@ def read_structure_library(table: Path, archive: Path, max_doping: float) -> Str
             unusable[identifier] = found
         else:
             structures[identifier] = found
+    crystals, built = element_crystals(structures)
+    structures |= built
     keyed: dict[CompositionKey, set[str]] = defaultdict(set)
     for match in matches:
         keyed[composition_key(match.composition)].add(match.material_id)
@@ -166,6 +202,7 @@ def read_structure_library(table: Path, archive: Path, max_doping: float) -> Str
         matches={key: tuple(sorted(found, key=identifier_order)) for key, found in keyed.items()},
         by_elements={key: tuple(found) for key, found in elements.items()},
         refused=refused,
+        crystals=crystals,
     )
 
 
@@ -218,7 +255,7 @@ def _read_members(archive: Path, wanted: set[str]) -> dict[str, str]:
     except FileNotFoundError:
         msg = f"{archive}: no such file: expected a tar archive of CIF files"
         raise SourceError(msg) from None
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, tarfile.TarError, zlib.error) as error:
         msg = f"{archive}: cannot be read ({error}): expected a whole tar archive of CIF files"
         raise SourceError(msg) from None
     return texts
@@ -243,14 +280,10 @@ def _brokenness(composition: Composition) -> float:
 
 
 def _parent(name: str, texts: dict[str, str], archive: Path, max_doping: float) -> Structure | tuple[RefusalCode, str]:
-    from pymatgen.core import Structure  # noqa: PLC0415 - a help text must not wait for pymatgen
-
     if name not in texts:
         return "missing_structure", f"{archive}: no file {name!r}: expected every file that the table names"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            structure = Structure.from_str(texts[name], fmt="cif")
+        structure = crystal_of_cif(texts[name])
     except Exception as error:  # noqa: BLE001 - pymatgen's parser raises whatever the text makes it stumble on
         return "unreadable_structure", f"{archive}: {name!r} cannot be read as a CIF ({error})"
     try:

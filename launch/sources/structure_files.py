@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from hightc.launch.sources.cif_text import crystal_of_cif
 from hightc.launch.sources.errors import SourceError
 from hightc.launch.sources.labels import plain_formula
 from hightc.launch.sources.ordering import DisorderedSiteError, ordered_parent
@@ -20,7 +22,15 @@ if TYPE_CHECKING:
 
     from hightc.launch.sources.table import FilesSource
 
-PYMATGEN_PATTERNS: Final = ("*.cif", "*.mcif", "*poscar*", "*contcar*", "*.vasp", "*.xsf")
+PymatgenFormat = Literal["cif", "poscar", "xsf"]
+PYMATGEN_FORMATS: Final[dict[str, PymatgenFormat]] = {
+    "*.cif": "cif",
+    "*.mcif": "cif",
+    "*poscar*": "poscar",
+    "*contcar*": "poscar",
+    "*.vasp": "poscar",
+    "*.xsf": "xsf",
+}
 VASP_NAMES: Final = ("POSCAR", "CONTCAR")
 JSON_PATTERNS: Final = ("*.json",)
 ASE_FORMATS: Final = {
@@ -33,8 +43,12 @@ ASE_FORMATS: Final = {
 }
 """Formats of text that hold a cell; those that can carry code, as pickles do, are not read."""
 
-PATTERNS: Final = (*PYMATGEN_PATTERNS, *JSON_PATTERNS, *ASE_FORMATS)
+PATTERNS: Final = (*PYMATGEN_FORMATS, *JSON_PATTERNS, *ASE_FORMATS)
 LARGEST_BYTES: Final = 100_000_000
+"""Of a file that may hold many structures."""
+
+LARGEST_CRYSTAL_BYTES: Final = 2_000_000
+"""Of a file that holds one: some 20,000 atoms."""
 
 
 class _FileError(ValueError):
@@ -141,22 +155,21 @@ def read_structures(path: Path) -> list[Structure]:
     Raises
     ------
     ValueError
-        If the format is not known, or the file is too large or cannot be read.
+        If the format is not known, or the file is too large or cannot be read. Packed files are not unpacked.
     """
     pattern = _pattern(path.name, PATTERNS)
     if pattern is None:
         msg = f"expected a name like {', '.join(PATTERNS)}, found {path.name!r}"
         raise _FileError("unknown_format", msg)
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            msg = f"expected at most {LARGEST_BYTES / 1e6:g} MB, found {path.stat().st_size / 1e6:.0f} MB"
-            raise _FileError("unreadable_structure", msg)
+        text = _text(path, LARGEST_CRYSTAL_BYTES if pattern in PYMATGEN_FORMATS else LARGEST_BYTES)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if pattern in ASE_FORMATS:
-                structures = _from_ase(path, ASE_FORMATS[pattern])
+                structures = _from_ase(text, ASE_FORMATS[pattern])
             else:
-                structures = _from_json(path) if pattern in JSON_PATTERNS else _from_pymatgen(path)
+                known = pattern in PYMATGEN_FORMATS
+                structures = _from_pymatgen(text, PYMATGEN_FORMATS[pattern]) if known else _from_json(text)
     except _FileError:
         raise
     except Exception as error:  # noqa: BLE001 - readers of other people raise whatever a file makes them stumble on
@@ -168,24 +181,34 @@ def read_structures(path: Path) -> list[Structure]:
     return structures
 
 
-def _from_pymatgen(path: Path) -> list[Structure]:
+def _text(path: Path, largest: int) -> str:
+    with path.open("rb") as stream:
+        content = stream.read(largest + 1)
+    if len(content) > largest:
+        msg = f"expected at most {largest / 1e6:g} MB, found more: give one crystal a file"
+        raise _FileError("unreadable_structure", msg)
+    return content.decode("utf-8")
+
+
+def _from_pymatgen(text: str, name: PymatgenFormat) -> list[Structure]:
     from pymatgen.core import Structure  # noqa: PLC0415 - a help text must not wait for pymatgen
 
-    return [Structure.from_file(path)]
+    return [crystal_of_cif(text) if name == "cif" else Structure.from_str(text, fmt=name)]
 
 
-def _from_json(path: Path) -> list[Structure]:
+def _from_json(text: str) -> list[Structure]:
     """One structure or a list; each as pymatgen writes it, or an entry with one under ``structure``."""
-    content: Any = json.loads(path.read_text(encoding="utf-8"))
+    content: Any = json.loads(text)
     items = content if isinstance(content, list) else [content]
     return [plain_structure(item.get("structure", item)) for item in items]
 
 
-def _from_ase(path: Path, name: str) -> list[Structure]:
+def _from_ase(text: str, name: str) -> list[Structure]:
     from ase.io import read  # noqa: PLC0415
     from pymatgen.io.ase import AseAtomsAdaptor  # noqa: PLC0415
 
-    frames: Any = read(path, index=":", format=name)
+    # a stream, since ASE reads more into names of files than names: '@' and '-' mean something there
+    frames: Any = read(io.StringIO(text), index=":", format=name)
     for atoms in frames:
         if not atoms.pbc.all() or atoms.cell.rank < 3:
             msg = "expected a crystal, periodic in three directions, found a molecule or slab: give its cell"

@@ -150,7 +150,7 @@ def read_table(
     except FileNotFoundError:
         msg = f"{where}: no such file: expected a table with the columns {', '.join(columns)}"
         raise SourceError(msg) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:  # no UTF-8, or a name that no system takes
         msg = f"{where}: cannot be read ({error}): expected a CSV file in UTF-8"
         raise SourceError(msg) from None
 

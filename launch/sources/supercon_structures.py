@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
+from hightc.launch.sources.element_crystals import BUILT, is_element_crystal
 from hightc.launch.sources.labels import plain_formula
 from hightc.launch.sources.ordering import FULL, doping_fraction, parent_formulas
 from hightc.launch.sources.records import Candidate, RefusalCode, RefusedEntry, Sourced, SourceRecord
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hightc.launch.sources.supercon import SuperconEntry, SuperconTable
     from hightc.launch.sources.table import SuperconSource
 
+CRYSTAL: Final = "the crystal of the element at ambient pressure"
 DOPANT_ELEMENTS: Final = 3
 """Most elements of a composition that its ordered parent may lack."""
 
@@ -33,9 +35,10 @@ def supercon_structures(
     """Give each composition its ordered structures.
 
     A composition takes, of the structures that the library names for it, or else of those in the library whose
-    composition is near, those within the tolerance of doping: the least doped first, of equally doped ones the most
-    stable, where the table has their energies, or else the first in the database. What is still without one is looked
-    for by formula.
+    composition is near, those within the tolerance of doping: the least doped first; of equally doped ones, for an
+    element its crystal at ambient pressure, then the most stable, where the table or the Materials Project has their
+    energies, or else the first in the database. What is still without one is looked for by formula. The record of each
+    says why it was chosen.
 
     Parameters
     ----------
@@ -65,8 +68,8 @@ def supercon_structures(
         near = _near(entry.composition, library, source.max_doping) if library else []
         if near:
             candidates += [
-                _candidate(source, entry, identifier, structure, fraction)
-                for fraction, identifier, structure in near[: source.polymorphs]
+                _candidate(source, entry, identifier, structure, fraction, choice)
+                for fraction, identifier, structure, choice in near[: source.polymorphs]
             ]
         else:
             left.append((entry, _reason(source, entry, library)))
@@ -81,9 +84,21 @@ def _is_warm_enough(entry: SuperconEntry, least: float | None) -> bool:
     return least is None or (entry.tc_kelvin is not None and entry.tc_kelvin >= least)
 
 
-def _near(composition: Composition, library: StructureLibrary, max_doping: float) -> list[tuple[float, str, Structure]]:
-    """Structures within the tolerance: named for the composition, or else near it; the least doped first."""
-    for identifiers in (library.matches.get(composition_key(composition), ()), _sharing(composition, library)):
+def _near(
+    composition: Composition, library: StructureLibrary, max_doping: float
+) -> list[tuple[float, str, Structure, str | None]]:
+    """Structures within the tolerance, named for the composition or else near it, in order, and why each has its place.
+
+    Where an element is named, its crystal counts as named too.
+    """
+    named = library.matches.get(composition_key(composition), ())
+    elements = {
+        library.compositions[identifier].elements[0].symbol
+        for identifier in named
+        if identifier in library.compositions and len(library.compositions[identifier]) == 1
+    }
+    crystals = [library.crystals[symbol] for symbol in sorted(elements) if symbol in library.crystals]
+    for identifiers in (dict.fromkeys((*named, *crystals)), _sharing(composition, library)):
         found = [
             (round(doping_fraction(composition, library.compositions[identifier]), 4), identifier)
             for identifier in identifiers
@@ -92,8 +107,29 @@ def _near(composition: Composition, library: StructureLibrary, max_doping: float
         within = [(fraction, identifier) for fraction, identifier in found if fraction <= max_doping + FULL]
         if within:
             within.sort(key=lambda item: (item[0], library.order(item[1])))
-            return [(fraction, identifier, library.structures[identifier]) for fraction, identifier in within]
+            return [
+                (fraction, identifier, library.structures[identifier], _choice(library, within, rank))
+                for rank, (fraction, identifier) in enumerate(within)
+            ]
     return []
+
+
+def _choice(library: StructureLibrary, within: Sequence[tuple[float, str]], rank: int) -> str | None:
+    """Why a structure has its place among those that fit."""
+    fraction, identifier = within[rank]
+    given = sum(not other.startswith(BUILT) for _, other in within)
+    if identifier.startswith(BUILT):
+        return f"{CRYSTAL}, measured lattice of ASE's table: none of the {given} given structures that fit is it"
+    if library.is_crystal(identifier):
+        return f"{CRYSTAL}, of {given} structures that fit"
+    if len(within) == 1:
+        return None
+    place = f"number {rank + 1} of {len(within)} structures that fit"
+    if all(other > fraction for number, (other, _) in enumerate(within) if number != rank):
+        return f"{place}: the least doped"
+    if identifier in library.above_hull_ev:
+        return f"{place}: {library.above_hull_ev[identifier]:g} eV/atom above the hull"
+    return f"{place}: in the order of the database, as energies are not known"
 
 
 def _sharing(composition: Composition, library: StructureLibrary) -> Iterator[str]:
@@ -139,14 +175,22 @@ def _ask(source: SuperconSource, left: list[tuple[SuperconEntry, RefusedEntry]],
                 reason.model_copy(update={"reason": f"{reason.reason}; nor has the Materials Project a formula near"})
             )
             continue
-        for identifier, structure in known[formula][: source.polymorphs]:
-            fraction = doping_fraction(entry.composition, structure.composition)
-            candidates.append(_candidate(source, entry, identifier, structure, round(fraction, 4)))
+        several = sorted(known[formula], key=lambda phase: not is_element_crystal(phase[1]))
+        for rank, (identifier, structure) in enumerate(several[: source.polymorphs]):
+            fraction = round(doping_fraction(entry.composition, structure.composition), 4)
+            choice = f"number {rank + 1} of {len(several)} phases of the formula, by energy" if several[1:] else None
+            choice = f"{CRYSTAL}, of {len(several)} phases" if is_element_crystal(structure) else choice
+            candidates.append(_candidate(source, entry, identifier, structure, fraction, choice))
     return Sourced(tuple(candidates), tuple(refused))
 
 
 def _candidate(
-    source: SuperconSource, entry: SuperconEntry, identifier: str, structure: Structure, fraction: float
+    source: SuperconSource,
+    entry: SuperconEntry,
+    identifier: str,
+    structure: Structure,
+    fraction: float,
+    choice: str | None,
 ) -> Candidate:
     record = SourceRecord(
         kind="supercon",
@@ -157,6 +201,7 @@ def _candidate(
         tc_meaning=entry.tc_meaning,
         doping_fraction=fraction,
         structure_id=identifier,
+        choice=choice,
     )
     return Candidate(
         name=f"{plain_formula(structure.composition)}_{identifier}",

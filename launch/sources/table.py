@@ -25,6 +25,7 @@ def _once(values: tuple[float, ...]) -> tuple[float, ...]:
 Pressure = Annotated[float, Field(ge=-100, le=2000, allow_inf_nan=False)]
 Doping = Annotated[float, Field(ge=0, lt=0.5, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
+Reference = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class _Source(BaseModel):
@@ -34,6 +35,10 @@ class _Source(BaseModel):
         (0.0,), min_length=1, description="Pressures in GPa; each is a material of its own, Nb_50GPa."
     )
     max_atoms: int | None = Field(None, ge=1, description="Largest primitive cell; larger ones are refused and listed.")
+    doi: Reference | None = Field(None, description="DOI of the data, kept with every result.")
+    licence: Reference | None = Field(
+        None, description="Licence of the data such as CC-BY-4.0, kept with every result."
+    )
 
 
 class MaterialsProjectSource(_Source):

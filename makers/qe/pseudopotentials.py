@@ -28,6 +28,9 @@ HEADER_BYTES = 65536
 FILES_REMEMBERED = 4096
 """Files whose header and checksum are kept in memory: campaigns of thousands of materials share some tens."""
 
+UNREADABLE = frozenset("/\\'\"!,")
+"""Letters that end a word of an input, or begin a comment."""
+
 UPF_HEADER = re.compile(r"<PP_HEADER\s+(\w+\s*=.*?)/?>", re.DOTALL)
 """Header of version 2, with its attributes; that of version 1 holds lines between two tags."""
 
@@ -146,7 +149,7 @@ def family_directory(family: str, pseudopotentials_directory: Path) -> Path:
     else:
         candidate = pseudopotentials_directory / (DEFAULT_PSEUDO_DOJO if family == PSEUDO_DOJO else family)
         advice = _install_advice(family)
-    if not candidate.is_dir():
+    if not os.path.isdir(candidate):  # noqa: PTH112 - also of names that no system takes
         msg = f"pseudopotential family {family!r}: no folder {candidate}: {advice}"
         raise PseudopotentialError(msg)
     return candidate
@@ -210,7 +213,7 @@ def select_pseudopotentials(
     for element in sorted(set(elements)):
         if element in chosen:
             path = directory / chosen[element]
-            if not path.is_file():
+            if not os.path.isfile(path):  # noqa: PTH113 - as above
                 msg = f"pseudopotential of {element}: no file {path}: {_known(directory, element)}"
                 raise PseudopotentialError(msg)
         else:
@@ -226,12 +229,23 @@ def select_pseudopotentials(
                 msg = f"pseudopotential of {element}: {len(candidates)} files in {directory}: {known}"
                 raise PseudopotentialError(msg)
             path = candidates[0]
+        _require_plain_name(element, chosen.get(element, path.name))
         header = read_upf_header(path)
         if header.element != element:
             msg = f"pseudopotential of {element}: {path} is for {header.element}: name a file of {element}"
             raise PseudopotentialError(msg)
         selected.append(header)
     return tuple(selected)
+
+
+def _require_plain_name(element: str, name: str) -> None:
+    """Refuse names that would not be one word of an input, or lie in another folder than the family's."""
+    if not name.isprintable() or any(letter.isspace() or letter in UNREADABLE for letter in name):
+        msg = (
+            f"pseudopotential of {element}: expected a file of the family's folder, its name without blanks, quotes, "
+            f"'/', '!' and ',', found {name!r}: give it another name"
+        )
+        raise PseudopotentialError(msg)
 
 
 def _known(directory: Path, element: str) -> str:

@@ -12,8 +12,15 @@ from monty.json import MontyDecoder, jsanitize
 from pydantic import ValidationError
 
 import hightc.analysis.documents as package
-from hightc.analysis.documents import DOCUMENTS, Alpha2FDocument, Document, MaterialTag, StoredArray
-from hightc.analysis.documents.base import JobArgument, Record, identity
+from hightc.analysis.documents import (
+    DOCUMENTS,
+    Alpha2FDocument,
+    Document,
+    MaterialTag,
+    SourceReference,
+    StoredArray,
+)
+from hightc.analysis.documents.base import IDENTITY, JobArgument, Record, identity
 
 FIELDS = json.loads(Path(__file__).with_name("fields.json").read_text())
 RECORDS = {
@@ -106,7 +113,40 @@ def test_identity_is_reduced_and_sorted(documents):
         "material": "m",
         "formula": "Al",
         "elements": ("Al",),
+        "sources": (),
+        "source_count": 0,
     }
+
+
+PLACE = SourceReference(
+    kind="supercon",
+    database="supercon.csv",
+    identifier="mp-75",
+    entry="line 9",
+    composition="Nb1",
+    tc_kelvin=9.0,
+    tc_meaning="measured",
+)
+
+
+@KINDS
+def test_places_of_a_material_go_from_one_document_to_the_next(documents, kind):
+    document = documents[kind].model_copy(update={"sources": (PLACE,), "source_count": 3})
+    handed = document.model_dump(include=IDENTITY)
+    assert type(document).model_validate({**documents[kind].model_dump(), **handed}) == document
+    assert (document.tag.material, document.tag.sources, document.tag.source_count) == (document.material, (PLACE,), 3)
+    assert identity(document.tag, documents["structure"].structure)["sources"] == (PLACE,)
+
+
+@KINDS
+def test_document_stored_before_places_were_kept_is_read(documents, kind):
+    stored = documents[kind].model_dump(exclude={"sources", "source_count"})
+    assert type(documents[kind]).model_validate(stored).sources == ()
+
+
+def test_places_travel_with_the_tag_of_a_job():
+    tag = MaterialTag(campaign="c", material="Nb", sources=(PLACE,), source_count=3)
+    assert MontyDecoder().process_decoded(json.loads(json.dumps(tag.as_dict()))) == tag
 
 
 @pytest.mark.parametrize("passed", [(), (True,), (True, True), (True, False), (False,)])

@@ -4,7 +4,7 @@ import json
 import logging
 
 import pytest
-from fakes.source_data import DATA
+from fakes.source_data import DATA, pack_cifs
 from fakes.web_server import Asked, Told, serving
 
 from hightc.launch.sources.errors import SourceAwayError, SourceError, SourceKeyError, SourceLimitError
@@ -142,6 +142,35 @@ def test_compositions_without_a_structure_are_looked_up_by_formula(tmp_path):
     assert material.sources[0].tc_kelvin == 17.5
     assert material.sources[0].doping_fraction == pytest.approx(1 / 30, abs=1e-4)
     assert [item.value for item in resolved.refused] == ["Zr0.7Ti0.3N"]
+
+
+def test_phases_of_a_table_are_ordered_by_the_energies_of_the_materials_project(tmp_path):
+    """Its SnTe has two phases here; the one with the lower energy has the higher identifier."""
+    table = tmp_path / "supercon.csv"
+    table.write_text("name,Tc\nSnTe,0.1\n")
+    structures_table = tmp_path / "3dsc.csv"
+    rows = ["Sn1Te1,mp-1481,Sn1Te1-MP-mp-1481.cif", "Sn1Te1,mp-1883,C1Nb1-MP-mp-910.cif", "Sn1Te1,x-1,none.cif"]
+    structures_table.write_text("\n".join(["formula_sc,material_id,cif", *rows]) + "\n")
+    cif = (DATA / "cifs" / "C1Nb1-MP-mp-910.cif").read_text()
+    (tmp_path / "C1Nb1-MP-mp-910.cif").write_text(cif.replace("Nb", "Sn").replace(" C", " Te"))
+    archive = pack_cifs(tmp_path, [DATA / "cifs" / "Sn1Te1-MP-mp-1481.cif", tmp_path / "C1Nb1-MP-mp-910.cif"])
+
+    def answer(asked: Asked) -> Told:
+        if asked.path == "/heartbeat":
+            return Told(HEARTBEAT)
+        wanted = asked.query.get("material_ids", "").split(",")
+        energies = {"mp-1481": 0.14, "mp-1883": 0.0}
+        found = [SUMMARY[0] | {"material_id": i, "energy_above_hull": energies[i]} for i in wanted if i in energies]
+        return Told({"data": found, "meta": {"total_doc": len(found)}})
+
+    entry = {"kind": "supercon", "file": "supercon.csv", "structures": "3dsc.csv", "archive": archive.name}
+    with serving(answer) as server:
+        asking = {**entry, "materials_project": True, "endpoint": server.url}
+        (asked,) = resolve_sources(parse_sources([asking], where="here"), tmp_path).materials
+    (alone,) = resolve_sources(parse_sources([entry], where="here"), tmp_path).materials
+    assert alone.sources[0].structure_id == "mp-1481"
+    assert asked.sources[0].structure_id == "mp-1883"
+    assert asked.sources[0].choice == "number 1 of 2 structures that fit: 0 eV/atom above the hull"
 
 
 def test_busy_server_is_waited_for_and_the_wait_is_told(tmp_path, caplog):
