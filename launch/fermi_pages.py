@@ -11,6 +11,7 @@ from typing import Final
 
 from hightc.analysis.documents import FermiDocument
 from hightc.analysis.files import write_text
+from hightc.launch.report_site.script_data import script_json
 from hightc.launch.results import MaterialResult
 
 FOLDER_SUFFIX: Final = "_files"
@@ -69,17 +70,24 @@ def write_fermi_pages(results: Sequence[MaterialResult], report: Path) -> dict[i
         return {}
     folder = report.with_name(report.stem + FOLDER_SUFFIX)
     folder.mkdir(exist_ok=True)
-    _write_script(folder / SCRIPT)
+    write_plotly(folder / SCRIPT)
     pages = {}
     for index, document in surfaces.items():
         name = f"{results[index].submission.material.folder}-fermi-surface.html"
-        write_text(folder / name, _page(document, results[index].label, report.name))
+        back = f"{os.pardir}/{report.name}"
+        write_text(folder / name, fermi_page(document, results[index].label, back=back, script=SCRIPT))
         pages[index] = f"{folder.name}/{name}"
     return pages
 
 
-def _write_script(path: Path) -> None:
-    """Copy plotly's script, unless a copy of this version is there."""
+def write_plotly(path: Path) -> None:
+    """Copy plotly's script, unless a copy of this version is there.
+
+    Parameters
+    ----------
+    path
+        Where it shall stand; its folder must exist.
+    """
     from plotly.offline import get_plotlyjs  # noqa: PLC0415 - a tenth of a second that other campaigns do not need
 
     script = get_plotlyjs()
@@ -87,10 +95,20 @@ def _write_script(path: Path) -> None:
         write_text(path, script)
 
 
-def _page(document: FermiDocument, label: str, report: str) -> str:
+def fermi_page(document: FermiDocument, label: str, *, back: str, script: str) -> str:
+    """Write the page of one Fermi surface.
+
+    Parameters
+    ----------
+    document
+        The Fermi surface, its arrays loaded from the blob store.
+    label
+        Label of the material.
+    back, script
+        Addresses of the report and of plotly's script from the page.
+    """
     from hightc.analysis.plots.fermi_surface import fermi_surface_figure  # noqa: PLC0415 - as above
 
-    # "</" inside a script element would end it
-    figure = json.dumps(json.loads(fermi_surface_figure(document).to_json())).replace("</", "<\\/")
+    figure = script_json(json.loads(fermi_surface_figure(document).to_json()))
     title = html.escape(f"{label}: Fermi surface of {document.formula}")
-    return PAGE.format(title=title, script=SCRIPT, back=html.escape(f"{os.pardir}/{report}"), figure=figure)
+    return PAGE.format(title=title, script=html.escape(script), back=html.escape(back), figure=figure)

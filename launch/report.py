@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from pymatgen.core import Structure
 
 from hightc.analysis.documents import Correction, Document, StructureDocument, TcDocument
@@ -36,7 +36,6 @@ from hightc.launch.report_facts import (
     next_step,
     provenances,
     ranked,
-    redact,
     reuse_line,
     run_folder,
     shortfall,
@@ -58,6 +57,7 @@ from hightc.launch.report_studies import (
 )
 from hightc.launch.results import MaterialResult, Outcome
 from hightc.launch.route_comparison import comparison, wannier_lines
+from hightc.launch.stored_words import redact
 from hightc.makers.programs import PROGRAMS
 from hightc.makers.qe.failures import FAILURES
 from hightc.makers.qe.recipe import load_protocol
@@ -112,9 +112,7 @@ def write_report(
         The campaign file, named in the next step of materials without an answer.
     """
     ordered = ranked(results)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_redacted, trim_blocks=True)
-    environment.filters.update(_filters(campaign_file))
-    template = environment.from_string(files("hightc.launch").joinpath("report.html.j2").read_text(encoding="utf-8"))
+    template = page_environment(campaign_file).get_template("report.html.j2")
     page = template.render(
         campaign=campaign,
         written=f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
@@ -126,23 +124,44 @@ def write_report(
         stages=funnel(ordered),
         references=sorted({result.tc.mu_star_reference for result in ordered if result.tc}),
         versions={**versions, **_program_versions(ordered)},
-        methods=METHODS,
-        routes=ROUTES,
         asked_tc=any("electron_phonon" in result.submission.material.studies for result in ordered),
         softest=sorted(
             ((index, result) for index, result in enumerate(ordered) if result.magnetism is not None),
             key=lambda entry: softness_key(entry[1].magnetism),
         ),
         nested=[(index, result) for index, result in enumerate(ordered) if result.fermi is not None],
-        caveat=NESTING_CAVEAT,
         pages=write_fermi_pages(ordered[:MOST_FIGURES], path),
         asked_wannier=any(result.submission.material.wannier is not None for result in ordered),
+    )
+    write_text(path, page)
+
+
+def page_environment(campaign_file: Path | None) -> Environment:
+    """Templates of pages: what is not markup of theirs is escaped, and addresses of databases are hidden.
+
+    Parameters
+    ----------
+    campaign_file
+        The campaign file, named in the next step of materials without an answer.
+    """
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_redacted,
+        trim_blocks=True,
+        loader=FunctionLoader(lambda name: files("hightc.launch").joinpath(name).read_text(encoding="utf-8")),
+    )
+    environment.filters.update(_filters(campaign_file))
+    environment.globals.update(
+        methods=METHODS,
+        routes=ROUTES,
+        caveat=NESTING_CAVEAT,
         meanings=MEANINGS,
         Outcome=Outcome,
         dash=DASH,
         most_figures=MOST_FIGURES,
     )
-    write_text(path, page)
+    return environment
 
 
 def duration(seconds: float) -> str:

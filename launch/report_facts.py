@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from hightc.analysis.documents import (
     WannierDocument,
 )
 from hightc.launch.results import MaterialResult, Outcome
+from hightc.launch.stored_words import redact
 from hightc.makers.base import correction_warnings
 
 CALCULATED: Final = (
@@ -52,19 +52,6 @@ GATE_ADVICE: Final = {
     "stable": "another structure or pressure_gpa may be stable, or a denser q_mesh may mend a marginal mode",
 }
 """What can be done about a material that a gate stopped."""
-
-DATABASE_ADDRESS: Final = re.compile(r"mongodb(?:\+srv)?://[^\s'\"]+|(?<=://)[^\s/@]+:[^\s/@]*@")
-
-
-def redact(text: str) -> str:
-    """Hide database addresses and passwords that an error message may hold.
-
-    Parameters
-    ----------
-    text
-        Any text.
-    """
-    return DATABASE_ADDRESS.sub("(hidden)", text)
 
 
 def all_documents(result: MaterialResult) -> list[Document]:
@@ -158,6 +145,8 @@ def next_step(result: MaterialResult, campaign_file: Path | None = None) -> str 
     """
     if result.outcome is Outcome.ANSWERED:
         return None
+    if result.outcome is Outcome.UNFINISHED and result.held:
+        return f"mend the cause, or set missing = 'carry_on' in that gate of [funnel]; then: {_again(campaign_file)}"
     if result.outcome is Outcome.UNFINISHED:
         return f"go on with: {_again(campaign_file)} (finished steps are kept)"
     return _way_on(result, campaign_file, gated=result.outcome is Outcome.GATED)
@@ -171,7 +160,8 @@ def _way_on(result: MaterialResult, campaign_file: Path | None, *, gated: bool) 
     again = _again(campaign_file)
     if not gated or result.gate is None:
         return f"mend the cause, then: {again} (finished steps are kept)"
-    return f"{GATE_ADVICE.get(result.gate.name, 'change the material in the campaign file')}; then: {again}"
+    changed = "[funnel]" if result.submission.material.funnel else "the material"
+    return f"{GATE_ADVICE.get(result.gate.name, f'change {changed} in the campaign file')}; then: {again}"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from hightc.launch.lazy_documents import gates_of
 from hightc.launch.results import MaterialResult
 
 
@@ -39,28 +40,38 @@ def funnel(results: Sequence[MaterialResult]) -> tuple[Stage, ...]:
     stages: list[Stage] = []
     left = [entry for entry in enumerate(results) if "electron_phonon" in entry[1].submission.material.studies]
     for name, reached in STAGES:
-        passed = [entry for entry in left if reached(entry[1])]
-        stages.append(Stage(name, len(passed), tuple(entry for entry in left if entry not in passed)))
-        left = passed
+        left, dropped = _parted(left, reached)
+        stages.append(Stage(name, len(left), dropped))
     asked = [entry for entry in left if entry[1].submission.material.wannier is not None]
     if any(result.submission.material.wannier is not None for result in results):
-        passed = [entry for entry in asked if entry[1].tc_of("wannier") is not None]
-        stages.append(Stage(WANNIER, len(passed), tuple(entry for entry in asked if entry not in passed)))
+        passed, dropped = _parted(asked, lambda result: result.tc_of("wannier") is not None)
+        stages.append(Stage(WANNIER, len(passed), dropped))
     return tuple(stages)
 
 
+def _parted(
+    entries: Sequence[tuple[int, MaterialResult]], reached: Callable[[MaterialResult], bool]
+) -> tuple[list[tuple[int, MaterialResult]], tuple[tuple[int, MaterialResult], ...]]:
+    """Those that reached a stage, and those that did not."""
+    passed = [reached(result) for _, result in entries]
+    chosen = list(zip(entries, passed, strict=True))
+    return [entry for entry, there in chosen if there], tuple(entry for entry, there in chosen if not there)
+
+
 def _has(kind: str) -> Callable[[MaterialResult], bool]:
-    return lambda result: bool(result.documents.get(kind))
+    return lambda result: kind in result.documents
 
 
 def _relaxed(result: MaterialResult) -> bool:
     """Whether there is a structure that only the gap may stop."""
-    found = result.documents.get("structure", ())
-    return bool(found) and all(gate.passed for gate in found[-1].gates if gate.name != "metal")
+    found = gates_of(result.documents, "structure")
+    return bool(found) and all(gate.passed for gate in found[-1] if gate.name != "metal")
 
 
 def _passed(*kinds: str) -> Callable[[MaterialResult], bool]:
-    return lambda result: all(kind in result.documents and result.documents[kind][-1].passed for kind in kinds)
+    return lambda result: all(
+        kind in result.documents and all(gate.passed for gate in gates_of(result.documents, kind)[-1]) for kind in kinds
+    )
 
 
 STAGES: Final[tuple[tuple[str, Callable[[MaterialResult], bool]], ...]] = (

@@ -24,10 +24,11 @@ from hightc.analysis.plots.wording import (
     tc_range,
     tc_text,
 )
-from hightc.launch.report_facts import gate_number, next_step, ranked, redact, run_folder, shortfall, warnings_of
+from hightc.launch.report_facts import gate_number, next_step, ranked, run_folder, shortfall, warnings_of
 from hightc.launch.report_studies import fluctuation_lines, nesting_lines, softness_lines, verdict_text
 from hightc.launch.results import MaterialResult, Outcome
 from hightc.launch.route_comparison import ComparisonRow, Quantity, comparison, wannier_lines
+from hightc.launch.stored_words import redact
 
 STYLES: Final[dict[TcKind, str]] = {
     "number": "bold",
@@ -84,7 +85,7 @@ def result_table(
         if result.tc is not None:
             kinds |= {tc_kind(result.tc.find(method, mu)) for method in METHODS for mu in shown}
     if len(results) > MOST_BLOCKS:
-        parts.append(_ranking(results))
+        parts.append(ranking(results))
     return Group(*parts, *_legend(results, kinds))
 
 
@@ -160,7 +161,14 @@ def _tc_table(document: TcDocument, mu_star: Sequence[float]) -> Table:
     return table
 
 
-def _ranking(results: Sequence[MaterialResult]) -> Table:
+def ranking(results: Sequence[MaterialResult]) -> Table:
+    """One line a material, the highest Tc first.
+
+    Parameters
+    ----------
+    results
+        The materials.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in ("material", "outcome", "lambda", "omega_log", "Tc Eliashberg, all mu*"):
         table.add_column(name, overflow="fold")

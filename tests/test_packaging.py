@@ -79,7 +79,17 @@ def test_wheel_holds_every_module(wheel_names):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["*/py.typed", "makers/qe/protocols/*.yaml", "launch/examples/*.toml", "launch/*.j2"]
+    "pattern",
+    [
+        "*/py.typed",
+        "makers/qe/protocols/*.yaml",
+        "launch/examples/*.toml",
+        "launch/*.j2",
+        "launch/*.css",
+        "launch/report_site/*.j2",
+        "launch/report_site/*.css",
+        "launch/report_site/*.js",
+    ],
 )
 def test_wheel_holds_the_data_that_modules_read(pattern, wheel_names):
     expected = {f"hightc/{path.relative_to(REPOSITORY)}" for path in REPOSITORY.glob(pattern)}

@@ -34,10 +34,11 @@ from hightc.analysis.documents.tc import Method
 from hightc.analysis.plots.wording import METHODS, kelvin, numerical_error, tc_range, tc_text
 from hightc.launch import report_table
 from hightc.launch.report import duration, write_report
-from hightc.launch.report_facts import next_step, redact
+from hightc.launch.report_facts import next_step
 from hightc.launch.report_funnel import funnel
 from hightc.launch.report_table import result_table
 from hightc.launch.results import MaterialResult, Outcome, StepFailure
+from hightc.launch.stored_words import redact
 from hightc.makers.gates import force_gate, metal_gate, pressure_gate
 
 PASSWORD = "hunter2"  # noqa: S105 - what must not be shown
