@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -11,7 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from hightc.launch.errors import CampaignError
+from hightc.launch.funnel_file import FunnelTable, GateTable
 from hightc.launch.sources.table import SourceEntry, source_fault
+from hightc.launch.toml_file import read_toml
 from hightc.makers.qe.recipe import PROTOCOL_NAMES
 from hightc.makers.tc import DEFAULT_MU_STAR
 
@@ -72,6 +73,7 @@ class CampaignFile(_Part):
     studies: Studies = Field(("electron_phonon",), description="What is computed.")
     magnetism: dict[str, Any] = Field(default_factory=dict, description="Numbers of the magnetic softness.")
     nesting: dict[str, Any] = Field(default_factory=dict, description="Numbers of nesting and susceptibility.")
+    funnel: FunnelTable | None = Field(None, description="Gates that choose which materials go on to which stage.")
     q_jobs: int | None = Field(
         None, ge=1, description="Runs of ph.x side by side for one material; None: as many as there are cores for."
     )
@@ -100,14 +102,14 @@ def parse_campaign_file(path: Path) -> CampaignFile:
         If it cannot be read, or a key is unknown or of the wrong type.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path)
     except FileNotFoundError:
         msg = f"{path}: no such file: expected a campaign such as launch/examples/quickstart.toml"
         raise CampaignError(msg) from None
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path}: cannot be read as text ({error}): expected a TOML file in UTF-8"
         raise CampaignError(msg) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         msg = f"{path}: not valid TOML: {error}: correct that line"
         raise CampaignError(msg) from None
     try:
@@ -120,11 +122,13 @@ def _first_fault(path: Path, error: ValidationError) -> str:
     fault = error.errors()[0]
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        model = (
-            MaterialEntry
-            if len(fault["loc"]) > 2 and fault["loc"][0] == "materials"
-            else (PseudopotentialChoice if fault["loc"][0] == "pseudopotentials" else CampaignFile)
-        )
+        model: type[BaseModel] = CampaignFile
+        if fault["loc"][0] == "materials" and len(fault["loc"]) > 2:
+            model = MaterialEntry
+        elif fault["loc"][0] == "funnel" and len(fault["loc"]) > 1:
+            model = FunnelTable if len(fault["loc"]) == 2 else GateTable
+        elif fault["loc"][0] == "pseudopotentials":
+            model = PseudopotentialChoice
         return f"{path}: unknown key {key!r}: expected one of {', '.join(model.model_fields)}"
     if fault["loc"][:1] == ("sources",):
         return f"{path}: {source_fault(fault)}"

@@ -15,6 +15,7 @@ KEYS: Final = {
     "wannier": "table: numbers of the Wannier route, such as k_mesh, fine_q_meshes, band_distance_mev",
     "magnetism": "table: numbers of the magnetic softness, such as volume_ratios, max_primitive_cells",
     "nesting": "table: numbers of nesting and susceptibility, such as k_mesh, smearing_ev, stoner_ev",
+    "funnel": "table: cheap electrons first; [[funnel.gates]] with rules or a learned model choose what goes on",
     "q_jobs": "runs of ph.x side by side for one material; as many as there are cores for by default",
     "finer_q_passes": "finer q meshes tried where interpolated modes are imaginary (default: 1)",
     "sources": "tables [[sources]]: kind = materials_project, supercon, files, optimade or prototype",

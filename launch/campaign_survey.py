@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hightc.launch.campaign import NOT_COMPUTABLE, Campaign, Material, Refusal, read_campaign
@@ -15,10 +15,12 @@ from hightc.launch.progress_line import ProgressLine, Tell
 from hightc.launch.settings import Settings
 from hightc.launch.status import cause_of
 from hightc.makers.cost import Cost, Studied, estimate_cost
-from hightc.makers.disk_need import DiskNeed, estimate_disk_need
+from hightc.makers.disk_need import DiskNeed
+from hightc.makers.disk_need_studies import estimate_material_need
 from hightc.makers.execution import BYTES_PER_GB
 from hightc.makers.qe.pseudopotentials import family_directory
 from hightc.workflows.magnetic_softness import MagneticSoftnessFlowMaker
+from hightc.workflows.screening import ScreeningFlowMaker
 
 MAGNETIC_JOBS = "magnetic softness"
 """Kind under which all steps of a magnetic ladder are counted: each has a name of its own."""
@@ -41,12 +43,15 @@ class MaterialSurvey:
         Core-seconds; None where a pseudopotential does not tell its electrons.
     disk
         Bytes; None as ``cost``.
+    electrons
+        The part of ``cost`` that every material takes, before the first gate of a funnel; None without a funnel.
     """
 
     label: str
     jobs: Mapping[str, int]
     cost: Cost | None
     disk: DiskNeed | None
+    electrons: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,8 @@ def _survey(material: Material, settings: Settings) -> MaterialSurvey:
     jobs: Counter[str] = Counter()
     for maker in study_makers(material, 1):
         names = [job.name for job, _ in maker.make(material.structure, material.tag).iterflow()]
+        if isinstance(maker, ScreeningFlowMaker):
+            names += [job.name for job in maker.to_come(material.structure, material.tag)]
         jobs.update([MAGNETIC_JOBS] * len(names) if isinstance(maker, MagneticSoftnessFlowMaker) else names)
     family = family_directory(material.recipe.pseudopotential_family, settings.pseudopotentials_directory)
     studied = Studied(
@@ -151,9 +158,11 @@ def _survey(material: Material, settings: Settings) -> MaterialSurvey:
         magnetism=material.magnetism,
         magnetic_runs=jobs[MAGNETIC_JOBS],
     )
-    return MaterialSurvey(
-        label=material.tag.material,
-        jobs=jobs,
-        cost=estimate_cost(material.structure, material.recipe, family, studied),
-        disk=estimate_disk_need(material.structure, material.recipe, family, material.wannier),
-    )
+    cost = estimate_cost(material.structure, material.recipe, family, studied)
+    disk = estimate_material_need(material.structure, material.recipe, family, studied)
+    if material.funnel is None or cost is None:
+        return MaterialSurvey(material.tag.material, jobs, cost, disk)
+    # two spins take twice the time; a spin-polarised recipe has been counted twice already
+    moment = (1 if material.recipe.spin_polarized else 2) * cost.scf if material.funnel.moment else 0.0
+    electrons = Cost(relax=cost.relax, scf_dense=cost.scf_dense, other_pw=moment)
+    return MaterialSurvey(material.tag.material, jobs, replace(cost, other_pw=cost.other_pw + moment), disk, electrons)

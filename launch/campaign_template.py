@@ -10,8 +10,11 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from hightc.analysis.funnel_features import FEATURES
+from hightc.analysis.funnel_rules import JUDGED
 from hightc.launch.campaign_file import CampaignFile, MaterialEntry, PseudopotentialChoice
 from hightc.launch.campaign_help import KEYS
+from hightc.launch.funnel_file import FunnelTable, GateTable
 from hightc.launch.sources.table import SOURCE_MODELS
 from hightc.makers.qe.magnetic_recipe import OVERRIDES as MAGNETIC_OVERRIDES
 from hightc.makers.qe.magnetic_recipe import MagneticProtocol, MagneticRecipe, load_magnetic_protocol
@@ -31,9 +34,14 @@ HEAD: Final = """\
 """
 
 
+FUNNEL: Final = """\
+--- cheap electrons first: with the table [funnel] each material begins with these alone, and each stage is added when
+its gates let the material pass; any number of gates, hightc funnel shows what they decided"""
+
+
 def campaign_template() -> str:
     """A campaign file of one material, every other key behind a comment with its description."""
-    tables = ("pseudopotentials", "recipe", "wannier", "magnetism", "nesting", "materials", "sources")
+    tables = ("pseudopotentials", "recipe", "wannier", "magnetism", "nesting", "materials", "sources", "funnel")
     top = {name: field for name, field in CampaignFile.model_fields.items() if name not in tables}
     parts = [HEAD, *_fields(top, {})]
     parts += _table("pseudopotentials", PseudopotentialChoice.model_fields, {})
@@ -45,7 +53,15 @@ def campaign_template() -> str:
     for kind, model in SOURCE_MODELS.items():
         parts += ["", "#[[sources]]", f"#kind = {json.dumps(kind)}"]
         parts += _fields({name: field for name, field in model.model_fields.items() if name != "kind"}, {})
+    parts += ["", *_comment(FUNNEL), "", "#[funnel]"]
+    parts += _fields({name: field for name, field in FunnelTable.model_fields.items() if name != "gates"}, {})
+    parts += ["", "#[[funnel.gates]]", *_fields(GateTable.model_fields, {}), "", *_comment(_features())]
     return "\n".join(parts) + "\n"
+
+
+def _features() -> str:
+    stages = {stage: [name for name, feature in FEATURES.items() if feature.stage == stage] for stage in JUDGED}
+    return "Rules may ask for: " + "; ".join(f"after {stage}, {', '.join(names)}" for stage, names in stages.items())
 
 
 def _numbers() -> Iterator[tuple[str, dict[str, FieldInfo], Mapping[str, Any]]]:

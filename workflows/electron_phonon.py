@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Job, Maker
+from jobflow import Flow, Job, Maker, OutputReference
 from pymatgen.core import Structure
 
 from hightc.analysis.documents import MaterialTag
+from hightc.analysis.documents.decision import Stage
 from hightc.makers.electron_phonon import Alpha2FMaker
 from hightc.makers.phonon import CouplingMaker
 from hightc.makers.phonon_bands import PhononBandsMaker
@@ -66,23 +68,64 @@ class ElectronPhononFlowMaker(Maker):
         Flow
             Its output is the TcDocument of the last route.
         """
+        jobs = self.electrons(structure, tag)
+        for stage in self.later_stages:
+            jobs |= self.jobs_of(stage, {name: job.output for name, job in jobs.items()})
+        made: list[Flow | Job] = list(jobs.values())
+        return Flow(made, output=made[-1].output, name=f"{tag.material} {self.name}")
+
+    @property
+    def later_stages(self) -> tuple[Stage, ...]:
+        """Stages that follow the electrons."""
+        return ("phonons", "alpha2f") if self.wannier is None else ("phonons", "alpha2f", "wannier")
+
+    def electrons(self, structure: Structure, tag: MaterialTag) -> dict[str, Job]:
+        """Jobs of the cheap stage, by step.
+
+        Parameters
+        ----------
+        structure
+            Primitive standard cell, Angstrom.
+        tag
+            Campaign and material.
+        """
         relax = RelaxMaker(recipe=self.recipe).make(structure, tag)
-        dense = DenseScfMaker(recipe=self.recipe).make(relax.output)
-        scf = ScfMaker(recipe=self.recipe).make(relax.output, dense.output)
-        potentials = self.wannier is not None
+        return {"relax": relax, "dense": DenseScfMaker(recipe=self.recipe).make(relax.output)}
+
+    def jobs_of(self, stage: Stage, done: Mapping[str, OutputReference]) -> dict[str, Job]:
+        """Jobs of a later stage, by step.
+
+        Parameters
+        ----------
+        stage
+            phonons, alpha2f or wannier.
+        done
+            Outputs of every step of the stages before.
+        """
+        jobs = {"phonons": self._phonons, "alpha2f": self._spectrum, "wannier": self._wannier}
+        return jobs[stage](done)
+
+    def _phonons(self, done: Mapping[str, OutputReference]) -> dict[str, Job]:
+        relax, dense, potentials = done["relax"], done["dense"], self.wannier is not None
+        scf = ScfMaker(recipe=self.recipe).make(relax, dense)
         coupling = CouplingMaker(recipe=self.recipe, q_jobs=self.q_jobs, potentials=potentials).make(scf.output)
         force_constants = ForceConstantsMaker(recipe=self.recipe).make(coupling.output)
-        steps = {"dense": dense, "scf": scf, "coupling": coupling, "force_constants": force_constants}
+        made = {"scf": scf, "coupling": coupling, "force_constants": force_constants}
+        steps = {"dense": dense.uuid, **{name: step.uuid for name, step in made.items()}}
         phonon = InterpolationMaker(
             recipe=self.recipe, q_jobs=self.q_jobs, potentials=potentials, finer_q_passes=self.finer_q_passes
-        ).make(force_constants.output, relax.output, scf.output, {name: step.uuid for name, step in steps.items()})
+        ).make(force_constants.output, relax, scf.output, steps)
         bands = PhononBandsMaker(recipe=self.recipe).make(force_constants.output, phonon.output)
-        alpha2f = Alpha2FMaker(recipe=self.recipe).make(
-            relax.output, dense.output, scf.output, coupling.output, force_constants.output, phonon.output
-        )
-        tc = self.tc.make(alpha2f.output)
-        jobs: list[Flow | Job] = [relax, dense, scf, coupling, force_constants, phonon, bands, alpha2f, tc]
-        if self.wannier is not None:
-            route = WannierFlowMaker(recipe=self.recipe, wannier=self.wannier, tc=self.tc, nesting=self.nesting)
-            jobs += route.jobs(relax.output, dense.output, scf.output, coupling.output, phonon.output)
-        return Flow(jobs, output=jobs[-1].output, name=f"{tag.material} {self.name}")
+        return {**made, "phonon": phonon, "bands": bands}
+
+    def _spectrum(self, done: Mapping[str, OutputReference]) -> dict[str, Job]:
+        steps = ("relax", "dense", "scf", "coupling", "force_constants", "phonon")
+        alpha2f = Alpha2FMaker(recipe=self.recipe).make(*(done[step] for step in steps))
+        return {"alpha2f": alpha2f, "tc": self.tc.make(alpha2f.output)}
+
+    def _wannier(self, done: Mapping[str, OutputReference]) -> dict[str, Job]:
+        if self.wannier is None:
+            return {}
+        route = WannierFlowMaker(recipe=self.recipe, wannier=self.wannier, tc=self.tc, nesting=self.nesting)
+        jobs = route.jobs(*(done[step] for step in ("relax", "dense", "scf", "coupling", "phonon")))
+        return {job.name: job for job in jobs}

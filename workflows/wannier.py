@@ -53,10 +53,10 @@ class WannierFlowMaker(Maker):
         Flow
             Its output is the TcDocument.
         """
-        jobs = self.jobs(structure, dense, scf, coupling, phonon)
+        jobs: list[Flow | Job] = [*self.jobs(structure, dense, scf, coupling, phonon)]
         return Flow(jobs, output=jobs[-1].output, name=self.name)
 
-    def jobs(self, structure: Any, dense: Any, scf: Any, coupling: Any, phonon: Any) -> list[Flow | Job]:
+    def jobs(self, structure: Any, dense: Any, scf: Any, coupling: Any, phonon: Any) -> list[Job]:
         """Jobs of :meth:`make` for a flow that holds the earlier ones; Tc is the last.
 
         Parameters
@@ -74,7 +74,7 @@ class WannierFlowMaker(Maker):
         )
         tc = self.tc.make(spectrum.output)
         tc.name = f"{tc.name} wannier"
-        jobs: list[Flow | Job] = [functions, vertex, spectrum, gap, tc]
+        jobs: list[Job] = [functions, vertex, spectrum, gap, tc]
         if self.nesting is not None:
             jobs.insert(1, WannierFermiMaker(recipe=recipe, nesting=self.nesting).make(functions.output, dense))
         return jobs
