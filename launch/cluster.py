@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from hightc.launch.cluster_adapter import QueueAdapter
 from hightc.launch.cluster_templates import ENVIRONMENT, FWORKER, QADAPTERS, QueueSystem
 from hightc.launch.errors import LaunchError
 from hightc.launch.settings import Settings
+from hightc.launch.step_category import Category
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}")
 """Names of clusters, queues and accounts: they stand in file names, comments of batch scripts and commands."""
@@ -52,6 +53,8 @@ class JobShape:
         Nodes, and MPI processes on each.
     walltime
         HH:MM:SS.
+    memory_mb_per_node
+        Memory of one node in MB, which steps must fit into; None if it need not be counted with.
     """
 
     system: QueueSystem = "slurm"
@@ -60,6 +63,7 @@ class JobShape:
     nodes: int = 1
     processes_per_node: int = 1
     walltime: str = "24:00:00"
+    memory_mb_per_node: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would not be one word of a batch script."""
@@ -242,7 +246,14 @@ def list_clusters(settings: Settings) -> Iterator[Cluster]:
 
 
 def write_cluster(
-    name: str, shape: JobShape, settings: Settings, *, offline: bool = False, max_jobs: int = MOST_JOBS, force: bool
+    name: str,
+    shape: JobShape,
+    settings: Settings,
+    *,
+    categories: Sequence[Category] = (),
+    offline: bool = False,
+    max_jobs: int = MOST_JOBS,
+    force: bool,
 ) -> Cluster:
     """Write the files of a cluster, to be looked through by whoever knows the centre.
 
@@ -254,6 +265,8 @@ def write_cluster(
         What one job asks for.
     settings
         Settings of this machine.
+    categories
+        Categories of steps that jobs there take; empty for all.
     offline
         Whether the nodes cannot reach the database.
     max_jobs
@@ -278,7 +291,13 @@ def write_cluster(
             processes_per_node=shape.processes_per_node,
             walltime=shape.walltime,
         ),
-        cluster.fworker_file: FWORKER.substitute(name=name, offline=str(offline).lower(), max_jobs=max_jobs),
+        cluster.fworker_file: FWORKER.substitute(
+            name=name,
+            category=json.dumps(list(categories)) if categories else "''",
+            offline=str(offline).lower(),
+            max_jobs=max_jobs,
+            memory=shape.memory_mb_per_node or "null",
+        ),
         cluster.environment_file: ENVIRONMENT.substitute(name=name),
     }
     there = [path.name for path in texts if path.exists()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shlex
 import subprocess
 
 from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
@@ -17,6 +19,12 @@ class QueueAdapter(CommonAdapter):  # type: ignore[misc] # FireWorks has no type
 
     It has a name by which FireWorks need not search all its modules, tests included.
     """
+
+    def get_script_str(self, launch_dir: str) -> str:
+        """Batch script, the name of the job's folder one word of the shell whatever it holds."""
+        folder = os.path.abspath(launch_dir)  # noqa: PTH100 - as FireWorks writes it
+        script: str = super().get_script_str(launch_dir)
+        return script.replace(f"\ncd {folder}\n", f"\ncd {shlex.quote(folder)}\n")
 
     def submit_to_queue(self, script_file: str) -> str | None:
         """Number of the new job; None if it was refused, and why is logged."""

@@ -5,23 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from hightc.launch.campaign import read_campaign
 from hightc.launch.cluster import Cluster
-from hightc.launch.cluster_launch import QueueLauncher, launch_round, launch_until_done
+from hightc.launch.cluster_launch import QueueLauncher, launch_round, launch_until_done, why_untaken
 from hightc.launch.cluster_offline import recover_offline
 from hightc.launch.cluster_queue import held_launches
-from hightc.launch.disk_space import campaign_need, drop_finished, require_room
+from hightc.launch.disk_space import campaign_need, require_room
 from hightc.launch.dispatch import ACTIVE, Submission, hold_campaign, submit
+from hightc.launch.patience import Patience
 from hightc.launch.recovery import recover_interrupted, set_aside
-from hightc.launch.report import write_report
-from hightc.launch.report_table import result_table
-from hightc.launch.results import collect_results
-from hightc.launch.run import SETTLED, exit_code, package_versions, tell, with_figures
+from hightc.launch.run import CampaignEnd, conclude, tell
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database, open_database
 
@@ -40,25 +39,28 @@ class LaunchChoice:
         Whether to submit what is ready and end, for cron or a login node with short sessions.
     poll_seconds
         Time between two looks at the queue in s.
+    pack
+        Whether a job runs several steps side by side.
     """
 
     reserve: bool = False
     max_jobs: int | None = None
     once: bool = False
     poll_seconds: float = 30.0
+    pack: bool = False
 
 
 def launch_campaign(
-    path: Path, cluster: Cluster, settings: Settings, choice: LaunchChoice, console: Console | None = None
+    path: Path, clusters: Sequence[Cluster], settings: Settings, choice: LaunchChoice, console: Console | None = None
 ) -> int:
-    """Compute a campaign in jobs of a cluster, or continue.
+    """Compute a campaign in jobs of one or more clusters, or continue.
 
     Parameters
     ----------
     path
         Campaign file.
-    cluster
-        The cluster.
+    clusters
+        The clusters, each of which takes the steps of its categories.
     settings
         Settings of this machine.
     choice
@@ -80,48 +82,55 @@ def launch_campaign(
     started = time.monotonic()
     campaign = read_campaign(path, settings)
     directory = (settings.work_directory / campaign.name).absolute()
-    with closing(open_database(settings)) as database:
+    revive = (lambda: open_database(settings)) if settings.mongo_uri is None else None
+    patience = Patience(settings.database_patience_seconds, partial(tell, console), revive)
+    reached = open_database(settings)
+    reached.close()
+    with closing(replace(reached, patience=patience)) as database:
         database.prepare()
         with hold_campaign(directory), hold_campaign(settings.data_directory.absolute() / "campaigns" / campaign.name):
             require_room(campaign_need(campaign.materials, database, directory, settings), directory, settings)
-            most = choice.max_jobs or cluster.most_jobs
+            launchers = [
+                QueueLauncher(
+                    cluster,
+                    campaign.name,
+                    database,
+                    directory,
+                    reserve=choice.reserve,
+                    max_jobs=choice.max_jobs or cluster.most_jobs,
+                    pack=choice.pack,
+                )
+                for cluster in clusters
+            ]
+            most = sum(launcher.max_jobs for launcher in launchers)
             # jobs that one material's q points can use beside those of the others
             submissions = submit(campaign, database, directory, q_jobs=max(1, most // len(campaign.materials)))
-            launcher = QueueLauncher(cluster, campaign.name, database, directory, choice.reserve, most)
-            _launch(launcher, submissions, choice, console)
+            _launch(launchers, submissions, choice, console)
         if is_under_way(campaign.name, database):
-            tell(console, f"jobs are at work; go on with: hightc cluster launch {cluster.name} {path}")
+            names = ",".join(cluster.name for cluster in clusters)
+            tell(console, f"jobs are at work; go on with: hightc cluster launch {names} {path}")
             return 0
-        results = collect_results(submissions, database)
-        illustrated = with_figures(results, database)
-    over = [result.submission.material for result in results if result.outcome in SETTLED and result.settled]
-    drop_finished(over, directory, settings.keep)
-    console.print(result_table(results, campaign_file=path))
-    page = directory / "report.html"
-    write_report(
-        illustrated,
-        page,
-        campaign=campaign.name,
-        versions=package_versions(),
-        elapsed_seconds=time.monotonic() - started,
-        campaign_file=path,
-    )
-    tell(console, f"report: {page}")
-    return exit_code(results)
+        end = CampaignEnd(campaign.name, path, directory, settings, console)
+        return conclude(end, submissions, database, started=started)
 
 
-def _launch(launcher: QueueLauncher, submissions: Sequence[Submission], choice: LaunchChoice, console: Console) -> None:
-    campaign, database = launcher.campaign, launcher.database
-    if not choice.once and not held_launches(launcher.cluster, campaign, database):
+def _launch(
+    launchers: Sequence[QueueLauncher], submissions: Sequence[Submission], choice: LaunchChoice, console: Console
+) -> None:
+    campaign, database = launchers[0].campaign, launchers[0].database
+    held = any(held_launches(launcher.cluster, campaign, database) for launcher in launchers)
+    if not choice.once and not held:
         # no job is at work: what failed is tried again, as by hightc run
         recover_interrupted(submissions, database)
         set_aside(campaign, submissions, database)
     if choice.once:
-        for line in launch_round(launcher):
+        for line in (line for launcher in launchers for line in launch_round(launcher)):
             tell(console, line)
+        if untaken := why_untaken(launchers):
+            tell(console, untaken)
         return
     launch_until_done(
-        launcher,
+        launchers,
         lambda: is_under_way(campaign, database),
         poll_seconds=choice.poll_seconds,
         report=lambda line: tell(console, line),

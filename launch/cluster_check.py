@@ -11,6 +11,7 @@ from hightc.launch.cluster import Cluster, ClusterError
 from hightc.launch.cluster_queue import living_jobs
 from hightc.launch.findings import Finding
 from hightc.launch.settings import Settings
+from hightc.launch.step_category import CATEGORIES
 
 CHECK_SECONDS = 30
 
@@ -31,10 +32,17 @@ def check_cluster(cluster: Cluster, settings: Settings) -> list[Finding]:
 def _files(cluster: Cluster) -> Finding:
     try:
         adapter, offline = cluster.qadapter(), cluster.offline
+        category = cluster.fworker().category
+        taken = [category] if isinstance(category, str) else list(category)
         shown = f"{adapter.q_type}, walltime {cluster.walltime_seconds} s, {cluster.most_jobs} jobs"
     except (ClusterError, ValueError) as error:
         return Finding("files", "problem", "cannot be used", str(error))
-    return Finding("files", "ok", f"{cluster.directory}: {shown}, {'offline' if offline else 'online'}")
+    unknown = [name for name in taken if name and name not in CATEGORIES]
+    if unknown:
+        expected = f"category in {cluster.fworker_file}: expected some of {', '.join(CATEGORIES)}, or '' for all"
+        return Finding("files", "problem", f"no step has the category {', '.join(unknown)}", expected)
+    shown += f", {'offline' if offline else 'online'}, {' and '.join(filter(None, taken)) or 'all'} steps"
+    return Finding("files", "ok", f"{cluster.directory}: {shown}")
 
 
 def _environment(cluster: Cluster) -> Finding:

@@ -9,29 +9,33 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import yaml
-from fireworks import FWorker
 from fireworks.core.rocket_launcher import launch_rocket
 from jobflow import SETTINGS
 from pydantic import SecretStr
+from pymongo.errors import InvalidURI
+from pymongo.uri_parser import parse_uri
 
 from hightc.launch.cluster import Cluster
+from hightc.launch.cluster_fit import worker_of
 from hightc.launch.cluster_offline import run_offline
+from hightc.launch.cluster_pack import Packer
 from hightc.launch.cluster_queue import held_launches, job_worker_name, take_back
 from hightc.launch.errors import DatabaseError, LaunchError
+from hightc.launch.patience import Patience
 from hightc.launch.settings import load_settings
 from hightc.launch.store import Database, open_database
+from hightc.makers.job_clock import ENDS_VARIABLE, LEAST_SECONDS
 
 STARTED_VARIABLE = "_HIGHTC_JOB_STARTED"
 """Environment variable: seconds since 1970 at which the job's script began."""
 
 END_SECONDS = 30.0
 """Time before the limit of the job that is left for writing results into the database."""
-
-LEAST_SECONDS = 150.0
-"""No further step is begun with less time than this: it would hardly start before it is asked to stop."""
 
 SHORTEST_WALLTIME_SECONDS = 61.0
 """The settings take no shorter one."""
@@ -59,6 +63,7 @@ def time_left_in_settings(end: float) -> Iterator[None]:
             tell()
 
     tell()
+    os.environ[ENDS_VARIABLE] = str(end)
     clock = threading.Thread(target=keep_telling, daemon=True)
     clock.start()
     try:
@@ -66,6 +71,7 @@ def time_left_in_settings(end: float) -> Iterator[None]:
     finally:
         over.set()
         clock.join()
+        del os.environ[ENDS_VARIABLE]
 
 
 def job_number() -> str:
@@ -107,7 +113,7 @@ def _pbs_slots() -> str | None:
 
 
 def open_jobs_database(cluster: Cluster) -> Database:
-    """The database that the launching machine wrote down.
+    """The database that the launching machine wrote down; what is asked of it waits while it is away.
 
     Parameters
     ----------
@@ -124,8 +130,13 @@ def open_jobs_database(cluster: Cluster) -> Database:
     except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
         msg = f"{cluster.launchpad_file}: expected the address of the database ({error}): hightc cluster launch again"
         raise DatabaseError(msg) from None
+    settings = load_settings(mongo_uri=SecretStr(uri))
+    patience = Patience(settings.database_patience_seconds, partial(print, "hightc:", flush=True))
     try:
-        return open_database(load_settings(mongo_uri=SecretStr(uri)))
+        reach = partial(open_database, settings)
+        reached = reach() if _is_elsewhere(uri) else patience(reach)
+        reached.close()
+        return replace(reached, patience=patience)
     except DatabaseError as error:
         msg = (
             f"{error}; an embedded database is reached on its own machine alone: nodes need HIGHTC_MONGO_URI on the "
@@ -134,7 +145,18 @@ def open_jobs_database(cluster: Cluster) -> Database:
         raise DatabaseError(msg) from None
 
 
-def run_fireworks(cluster: Cluster, campaign: str, database: Database, *, fw_id: int | None, end: float) -> int:
+def _is_elsewhere(uri: str) -> bool:
+    """Whether an address is a socket that is not there, as on another machine: waiting would be of no use."""
+    try:
+        hosts = [str(host) for host, _ in parse_uri(uri)["nodelist"]]
+    except (InvalidURI, ValueError):
+        return False
+    return any(host.endswith(".sock") and not Path(host).exists() for host in hosts)
+
+
+def run_fireworks(
+    cluster: Cluster, campaign: str, database: Database, *, fw_id: int | None, end: float, pack: bool = False
+) -> int:
     """Run one firework that was reserved, or those that are ready until none is or time is short.
 
     Parameters
@@ -149,6 +171,8 @@ def run_fireworks(cluster: Cluster, campaign: str, database: Database, *, fw_id:
         The reserved firework; None to take what is ready.
     end
         Moment, in s since 1970, at which the queue kills the job.
+    pack
+        Whether several run side by side.
 
     Returns
     -------
@@ -156,20 +180,16 @@ def run_fireworks(cluster: Cluster, campaign: str, database: Database, *, fw_id:
         How many it ran.
     """
     SETTINGS.JOB_STORE = database.job_store()
-    known = cluster.fworker()
     name = job_worker_name(cluster.name, job_number())
-    worker = FWorker(
-        name=name,
-        category=known.category,
-        query={**(known.query or {}), "spec.campaign": campaign},
-        env=known.env,
-    )
+    worker = worker_of(cluster, campaign, name)
     for lost, launch in held_launches(cluster, campaign, database).items():
         # the queue started this job again, for example after a node failed: what it ran before is lost
         if launch["fworker"]["name"] == name and launch["state"] == "RUNNING":
             take_back(database.launchpad, lost, int(launch["launch_id"]))
     if fw_id is not None:
         return int(bool(launch_rocket(database.launchpad, worker, fw_id, strm_lvl="WARNING")))
+    if pack:
+        return Packer(cluster, worker, database, load_settings().processes, end).run(campaign)
     ran, folder = 0, Path.cwd()
     while database.launchpad.run_exists(worker) and (ran == 0 or end - time.time() > LEAST_SECONDS):
         os.chdir(folder)
@@ -190,6 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cluster", type=Path, required=True, help="folder of the cluster")
     parser.add_argument("--campaign", required=True, help="name of the campaign")
     parser.add_argument("--seconds", type=float, required=True, help="time limit of the job")
+    parser.add_argument("--pack", action="store_true", help="run several fireworks side by side")
     parser.add_argument("--offline", action="store_true", help="run the firework of the current folder")
     parser.add_argument("--fw_id", type=int, help="the reserved firework")
     options = parser.parse_args(arguments)
@@ -202,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 run_offline(Path.cwd())
                 return 0
             database = open_jobs_database(cluster)
-            ran = run_fireworks(cluster, options.campaign, database, fw_id=options.fw_id, end=end)
+            ran = run_fireworks(cluster, options.campaign, database, fw_id=options.fw_id, end=end, pack=options.pack)
     except LaunchError as error:
         print(f"hightc: {error}", file=sys.stderr)
         return 2

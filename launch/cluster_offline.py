@@ -26,6 +26,7 @@ from maggma.stores.mongolike import JSONStore
 from hightc.analysis.files import write_text
 from hightc.launch.errors import LaunchError
 from hightc.launch.store import BLOB_STORE, Database
+from hightc.makers.errors import OutOfTimeError
 
 FIREWORK, RECORD, PING = "FW.json", "FW_offline.json", "FW_ping.json"
 DOCUMENTS, BLOBS = "offline_documents.json", "offline_blobs.json"
@@ -152,7 +153,8 @@ def run_offline(folder: Path) -> None:
         action, state = _run_tasks(firework), "COMPLETED"
     except Exception as error:  # noqa: BLE001 - whatever a job raises is its result
         stack = traceback.format_exc()
-        details = {"_exception": {"_stacktrace": stack, "_details": None}, "_message": str(error)}
+        known = error.to_dict() if isinstance(error, OutOfTimeError) else None
+        details = {"_exception": {"_stacktrace": stack, "_details": known}, "_message": str(error)}
         action, state = FWAction(stored_data=details, exit=True), "FIZZLED"
     finally:
         stop_backgrounds(pinging, [])

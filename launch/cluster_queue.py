@@ -11,6 +11,7 @@ from typing import Any
 from fireworks import LaunchPad
 
 from hightc.launch.cluster import Cluster, ClusterError
+from hightc.launch.cluster_fit import MOST_LOSSES, ask_for_more_time, was_at_time_limit
 from hightc.launch.recovery import fail_step
 from hightc.launch.store import Database
 
@@ -18,9 +19,7 @@ QUEUE_PREFIX = "queue@"
 """Workers in jobs: never those of `hightc run`, which knows what lives on its own machine and nothing of a queue."""
 
 STATUS_SECONDS = 60
-MOST_LOSSES = 20
-"""A phonon calculation may need many jobs, each some q points; a step that needs more than these never ends."""
-LAUNCH_FIELDS = {"fworker.name": 1, "state": 1, "state_history": 1, "launch_id": 1}
+LAUNCH_FIELDS = {"fworker.name": 1, "state": 1, "state_history": 1, "launch_id": 1, "launch_dir": 1}
 
 
 def job_worker_name(cluster: str, job: str) -> str:
@@ -142,6 +141,8 @@ def _take_back_or_fail(fw_id: int, launch: Mapping[str, Any], database: Database
     launchpad = database.launchpad
     before = launchpad.fireworks.find_one({"fw_id": fw_id}, {"archived_launches": 1})["archived_launches"]
     if len(before) < MOST_LOSSES:
+        if was_at_time_limit(str(launch["launch_dir"]), job_of(launch)):
+            ask_for_more_time(launchpad, fw_id)
         take_back(launchpad, fw_id, int(launch["launch_id"]))
         return True
     launchpad.forget_offline(int(launch["launch_id"]))

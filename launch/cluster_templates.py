@@ -46,7 +46,8 @@ job_name: hightc-$name
 # Threads beside processes (their number is taken over as HIGHTC_THREADS):
 #   ntasks_per_node: 12
 #   cpus_per_task: 4
-# Reservation mode (hightc cluster launch --reserve) submits one job a step; a short walltime is enough there.
+# Reservation mode (hightc cluster launch --reserve) submits one job a step, which asks for the nodes, processes, time
+# and memory of that step where they can be estimated: what stands here is the most that a job may have.
 
 """
     + _QADAPTER_END
@@ -80,7 +81,9 @@ QADAPTERS: Final[dict[QueueSystem, Template]] = {"slurm": SLURM, "pbs": PBS}
 FWORKER: Final = Template("""\
 # Which fireworks jobs of cluster $name run, and how.
 name: $name
-category: ''
+# Categories of steps that jobs here take: a list of serial (seconds on one core), small (below ten minutes on one
+# core), parallel (above, or not known) and epw (the Wannier route); '' takes all.
+category: $category
 # Further conditions on fireworks in MongoDB's language; the campaign is added to them.
 query: '{}'
 env:
@@ -88,6 +91,8 @@ env:
   offline: $offline
   # Jobs of one campaign in the queue at a time.
   max_jobs: $max_jobs
+  # Memory of a node in MB: a step that needs more for one process is not taken, others get fewer processes a node.
+  memory_mb_per_node: $memory
 """)
 
 ENVIRONMENT: Final = Template("""\

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
 from pymatgen.core import Structure
 
 from hightc.analysis.parsers.errors import ParseError
@@ -17,6 +18,7 @@ from hightc.launch.store import OUTPUTS, Database
 from hightc.makers.cost import Cost, CostedProgram, estimate_cost
 from hightc.makers.errors import CalculationError
 from hightc.makers.phonon import CouplingMaker
+from hightc.makers.qe.inputs import read_namelists
 from hightc.makers.qe.pseudopotentials import family_directory
 from hightc.makers.qe.recipe import Recipe
 from hightc.makers.scf import DenseScfMaker
@@ -69,7 +71,8 @@ def learned_factors(database: Database, settings: Settings) -> dict[CostedProgra
     """Compare the newest finished materials with their estimates.
 
     The core-seconds of a run are the wall time of its document times the processes that its output names; runs whose
-    folder is not on this machine, that were taken over or corrected, are left out.
+    folder is not on this machine, that were taken over, corrected, or went on from a run that was stopped, are left
+    out.
 
     Parameters
     ----------
@@ -88,6 +91,19 @@ def learned_factors(database: Database, settings: Settings) -> dict[CostedProgra
     return factors_of(ratios)
 
 
+def factors_by_program(database: Database, settings: Settings) -> dict[str, float]:
+    """What each program takes over the estimate, where enough finished runs say so.
+
+    Parameters
+    ----------
+    database
+        The database.
+    settings
+        Settings of this machine.
+    """
+    return {program: learned.factor for program, learned in learned_factors(database, settings).items()}
+
+
 def _ratios(
     fireworks: Iterable[Mapping[str, Any]], database: Database, settings: Settings
 ) -> list[tuple[CostedProgram, float]]:
@@ -96,11 +112,11 @@ def _ratios(
     structure = next(filter(None, (_structure(job) for job in jobs.values())), None)
     if structure is None or not steps:
         return []
-    recipe = Recipe.from_dict(jobs[steps[0]]["function"]["@bound"]["recipe"])
     try:
+        recipe = Recipe.from_dict(jobs[steps[0]]["function"]["@bound"]["recipe"])
         family = family_directory(recipe.pseudopotential_family, settings.pseudopotentials_directory)
         cost = estimate_cost(structure, recipe, family)
-    except (CalculationError, OSError):
+    except (CalculationError, OSError, ValidationError):  # a recipe of another version teaches nothing
         return []
     outputs = database.collections[OUTPUTS]
     found: list[tuple[CostedProgram, float]] = []
@@ -146,5 +162,12 @@ def _core_seconds(provenance: Mapping[str, Any]) -> float | None:
         except (ParseError, OSError):
             continue
         if processes:
-            return float(wall) * processes
+            return None if _continues(output.with_suffix(".in")) else float(wall) * processes
     return None
+
+
+def _continues(path: Path) -> bool:
+    """Whether an input goes on with what an earlier job left, so that its time is not that of the whole."""
+    namelists = read_namelists(path) if path.is_file() else {}
+    first_q = namelists.get("inputph", {}).get("start_q", 1)
+    return namelists.get("control", {}).get("restart_mode") == "restart" or first_q > 1

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -123,6 +123,82 @@ class Studied:
 ELECTRON_PHONON = Studied()
 
 
+@dataclass(frozen=True)
+class CellSize:
+    """What decides how long one k point takes.
+
+    Attributes
+    ----------
+    volume_bohr3
+        Volume of the cell in bohr^3.
+    bands
+        Bands, those of both spinor components.
+    spins, spinors
+        2 for two sets of bands, and 2 for bands of two components; else 1.
+    augmented
+        What ultrasoft or projector-augmented files take over norm-conserving ones.
+    """
+
+    volume_bohr3: float
+    bands: int
+    spins: int
+    spinors: int
+    augmented: float
+
+    def waves(self, ecutwfc_ry: float) -> float:
+        """Plane waves of a k point, those of both spinor components.
+
+        Parameters
+        ----------
+        ecutwfc_ry
+            Cutoff in Ry.
+        """
+        return plane_waves(self.volume_bohr3, ecutwfc_ry) * self.spinors
+
+    def pw_seconds(self, n_k: int, ecutwfc_ry: float, n_spins: int | None = None) -> float:
+        """Core-seconds of a self-consistency of pw.x.
+
+        Parameters
+        ----------
+        n_k
+            k points that symmetry leaves.
+        ecutwfc_ry
+            Cutoff in Ry.
+        n_spins
+            2 for two sets of bands, else 1; None: as the recipe has it.
+        """
+        waves = self.waves(ecutwfc_ry)
+        per_band = waves * (math.log2(max(waves, 2)) + BANDS_IN_PW * self.bands)
+        return PW_SECONDS * self.augmented * n_k * (n_spins or self.spins) * self.bands * per_band
+
+
+def cell_size(structure: Structure, recipe: Recipe, pseudo_dir: Path) -> CellSize | None:
+    """Read what decides how long a k point takes; None where a pseudopotential does not tell its electrons.
+
+    Parameters
+    ----------
+    structure
+        Primitive standard cell, Angstrom.
+    recipe
+        Numbers of the calculation.
+    pseudo_dir
+        Folder of its pseudopotentials.
+    """
+    valences = {item.element: read_valence(pseudo_dir / item.filename) for item in recipe.pseudopotentials}
+    charges = [valences[site.specie.symbol] for site in structure]
+    electrons = [charge for charge in charges if charge is not None]
+    if len(electrons) < len(charges):
+        return None
+    spinors = 2 if recipe.spin_orbit else 1
+    return CellSize(
+        volume_bohr3=structure.volume / BOHR_ANGSTROM**3,
+        bands=band_count(sum(electrons)) * spinors,
+        spins=2 if recipe.spin_polarized else 1,
+        spinors=spinors,
+        augmented=AUGMENTED if recipe.ecutrho_ry > 4.01 * recipe.ecutwfc_ry else 1.0,
+    )
+
+
 def estimate_cost(
     structure: Structure, recipe: Recipe, pseudo_dir: Path, studied: Studied = ELECTRON_PHONON
 ) -> Cost | None:
@@ -139,44 +215,69 @@ def estimate_cost(
     studied
         What is computed.
     """
-    valences = {item.element: read_valence(pseudo_dir / item.filename) for item in recipe.pseudopotentials}
-    charges = [valences[site.specie.symbol] for site in structure]
-    electrons = [charge for charge in charges if charge is not None]
-    if len(electrons) < len(charges):
+    size = cell_size(structure, recipe, pseudo_dir)
+    if size is None:
         return None
-    spinors, spins = (2 if recipe.spin_orbit else 1), (2 if recipe.spin_polarized else 1)
-    bands, volume = band_count(sum(electrons)) * spinors, structure.volume / BOHR_ANGSTROM**3
-    augmented = AUGMENTED if recipe.ecutrho_ry > 4.01 * recipe.ecutwfc_ry else 1.0
-
-    def pw(n_k: int, ecutwfc_ry: float = recipe.ecutwfc_ry, n_spins: int = spins) -> float:
-        waves = plane_waves(volume, ecutwfc_ry) * spinors
-        per_band = waves * (math.log2(max(waves, 2)) + BANDS_IN_PW * bands)
-        return PW_SECONDS * augmented * n_k * n_spins * bands * per_band
-
-    n_k = n_irreducible(structure, recipe.k_mesh)
-    relax = RELAXATION_RUNS * pw(n_k, recipe.relax_ecutwfc_ry) if recipe.relax else 0.0
-    other, left_out = 0.0, []
+    n_k, cutoff = n_irreducible(structure, recipe.k_mesh), recipe.ecutwfc_ry
+    left_out = (*(("epw.x",) if studied.wannier else ()), *(("larger magnetic cells",) if studied.magnetism else ()))
+    other = 0.0
     if studied.wannier is not None:
-        other += FIXED_POTENTIAL * pw(math.prod(studied.wannier.k_mesh))
-        left_out.append("epw.x")
+        other += FIXED_POTENTIAL * size.pw_seconds(math.prod(studied.wannier.k_mesh), cutoff)
     if studied.magnetism is not None:
-        other += studied.magnetic_runs * pw(n_irreducible(structure, studied.magnetism.k_mesh), n_spins=2)
-        left_out.append("larger magnetic cells")
+        n_magnetic = n_irreducible(structure, studied.magnetism.k_mesh)
+        other += studied.magnetic_runs * size.pw_seconds(n_magnetic, cutoff, n_spins=2)
     if studied.nesting is not None:
-        other += pw(n_k) + FIXED_POTENTIAL * pw(n_irreducible(structure, studied.nesting.k_mesh))
+        other += size.pw_seconds(n_k, cutoff) + nesting_seconds(structure, size, studied.nesting, cutoff)
+    known = Cost(relax=relax_seconds(size, recipe, n_k), other_pw=other, left_out=left_out)
     if not studied.electron_phonon:
-        return Cost(relax=relax if studied.nesting else 0.0, other_pw=other, left_out=tuple(left_out))
+        return known if studied.nesting else replace(known, relax=0.0)
+    response, double_delta = _phonon_seconds(structure, recipe, size)
+    return replace(
+        known,
+        scf_dense=size.pw_seconds(n_irreducible(structure, recipe.k_mesh_dense), cutoff),
+        scf=size.pw_seconds(n_k, cutoff),
+        response=response,
+        double_delta=double_delta,
+    )
+
+
+def relax_seconds(size: CellSize, recipe: Recipe, n_k: int) -> float:
+    """Core-seconds of the first step: a relaxation, or one self-consistency where none is asked for.
+
+    Parameters
+    ----------
+    size
+        The cell.
+    recipe
+        Numbers of the calculation.
+    n_k
+        k points that symmetry leaves.
+    """
+    return (RELAXATION_RUNS if recipe.relax else 1.0) * size.pw_seconds(n_k, recipe.relax_ecutwfc_ry)
+
+
+def nesting_seconds(structure: Structure, size: CellSize, nesting: NestingRecipe, ecutwfc_ry: float) -> float:
+    """Core-seconds of the bands that nesting is computed from.
+
+    Parameters
+    ----------
+    structure
+        Primitive standard cell.
+    size
+        The same cell.
+    nesting
+        Numbers of nesting.
+    ecutwfc_ry
+        Cutoff in Ry.
+    """
+    return FIXED_POTENTIAL * size.pw_seconds(n_irreducible(structure, nesting.k_mesh), ecutwfc_ry)
+
+
+def _phonon_seconds(structure: Structure, recipe: Recipe, size: CellSize) -> tuple[float, float]:
+    """Core-seconds of the response and of the double-delta sum."""
     modes, dense = 3 * len(structure), math.prod(recipe.k_mesh_dense)
     star = [n_irreducible(structure, recipe.k_mesh, q) for q in irreducible_q(structure, recipe.q_mesh)]
-    waves = plane_waves(volume, recipe.ecutwfc_ry) * spinors
-    iterations = -math.log10(recipe.tr2_ph) / PH_TR2_DIGITS
-    at_q = SUM_LINEAR_SECONDS * modes * bands**2 * dense + SUM_PAIR_SECONDS * dense**2
-    return Cost(
-        relax=relax,
-        scf_dense=pw(n_irreducible(structure, recipe.k_mesh_dense)),
-        scf=pw(n_k),
-        other_pw=other,
-        response=PH_SECONDS * sum(star) * spins * modes * bands * waves**1.5 * max(iterations, 0.1),
-        double_delta=len(star) * spins * at_q,
-        left_out=tuple(left_out),
-    )
+    iterations = max(-math.log10(recipe.tr2_ph) / PH_TR2_DIGITS, 0.1)
+    per_k = modes * size.bands * size.waves(recipe.ecutwfc_ry) ** 1.5
+    at_q = SUM_LINEAR_SECONDS * modes * size.bands**2 * dense + SUM_PAIR_SECONDS * dense**2
+    return PH_SECONDS * sum(star) * size.spins * per_k * iterations, len(star) * size.spins * at_q

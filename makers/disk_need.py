@@ -332,12 +332,12 @@ def irreducible_q(structure: Structure, mesh: Mesh) -> list[tuple[float, float, 
 
 
 def _rotations(structure: Structure) -> bytes:
-    """Rotations of the crystal as bytes; the last structure's are kept, as every q point asks for them."""
+    """Rotations of the crystal as bytes; they are kept, as every q point and every estimate asks for them."""
     lattice, positions = structure.lattice.matrix, structure.frac_coords
     return _rotations_of(lattice.tobytes(), positions.tobytes(), tuple(int(site.specie.Z) for site in structure))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=20_000)
 def _rotations_of(lattice: bytes, positions: bytes, numbers: tuple[int, ...]) -> bytes:
     cell = (np.frombuffer(lattice).reshape(3, 3).tolist(), np.frombuffer(positions).reshape(-1, 3).tolist(), numbers)
     with warnings.catch_warnings():

@@ -7,6 +7,7 @@
     ├── ScratchError               no room to run in
     ├── StagingError               a file of an earlier step that is gone
     └── ProgramFailedError         a program ended without its result
+        └── OutOfTimeError         it stopped cleanly because the job of the queue ends: another job goes on
 
 Every message says what, where, expected, found and the next step.
 """
@@ -14,6 +15,9 @@ Every message says what, where, expected, found and the next step.
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+OUT_OF_TIME = "out_of_time"
+"""Key under which FireWorks stores that a step only lacked time."""
 
 
 class CalculationError(Exception):
@@ -61,3 +65,11 @@ class ProgramFailedError(CalculationError):
         """
         super().__init__(message)
         self.codes = tuple(codes)
+
+
+class OutOfTimeError(ProgramFailedError):
+    """A program that stopped cleanly because the job of the queue it ran in ends: another job can go on from there."""
+
+    def to_dict(self) -> dict[str, object]:
+        """What FireWorks stores of it, by which the step is known to be unfinished and not failed."""
+        return {OUT_OF_TIME: True}

@@ -18,15 +18,16 @@ import psutil
 from custodian.custodian import Custodian, CustodianError, ErrorHandler, Job, Validator
 
 from hightc.analysis.documents.base import Correction
-from hightc.analysis.files import write_text
 from hightc.analysis.parsers.run_end import RunEnd, read_run_end
-from hightc.makers.errors import ProgramFailedError, ScratchError
-from hightc.makers.programs import Program, lighter_commands, program_command
+from hightc.makers.errors import OutOfTimeError, ProgramFailedError, ScratchError
+from hightc.makers.job_clock import is_time_up, seconds_left
+from hightc.makers.programs import POOL_PROGRAMS, Program, lighter_commands, pool_count, program_command
+from hightc.makers.qe.clean_stop import renew_time_limit, write_input
 from hightc.makers.qe.failure import Failure
-from hightc.makers.qe.failures import DISK_FULL
+from hightc.makers.qe.failures import DISK_FULL, WALLTIME
 from hightc.makers.qe.handlers import OutOfMemoryHandler
 from hightc.makers.qe.recorded_process import RecordedProcess, read_recorded_end
-from hightc.makers.settings import ComputeSettings
+from hightc.makers.settings import ComputeSettings, compute_settings
 
 CLEAN_STOP_SECONDS = 60.0
 BYTES_PER_GB = 1e9
@@ -95,7 +96,10 @@ class QEJob(Job):
 
     def run(self, directory: str = "./") -> RecordedProcess:
         """Start the program; it dies with its parent, so that a killed worker leaves nothing running."""
-        output = Path(directory) / self.output_file
+        output, walltime = Path(directory) / self.output_file, compute_settings().walltime_seconds
+        if walltime is not None and seconds_left() is not None:
+            # started again after a correction, it has less time than when its input was written
+            renew_time_limit(Path(directory) / self.input_file, max(walltime - CLEAN_STOP_SECONDS, CLEAN_STOP_SECONDS))
         environment = {
             **os.environ,
             FOLDER_VARIABLE: str(Path(directory).absolute()),
@@ -235,6 +239,8 @@ def run_program(
         If it cannot be started, or fills the disk.
     ProgramFailedError
         If it ended without its result.
+    OutOfTimeError
+        If it stopped cleanly because the job of the queue ends.
     """
     stem = name or program
     folder = Path.cwd()
@@ -242,7 +248,8 @@ def run_program(
     require_free_space(folder, settings.scratch_minimum_gb)
     stop_leftovers(folder)
     input_path = folder / f"{stem}.in"
-    write_text(input_path, input_text)
+    pools = pool_count(settings.processes, n_k_points) if program in POOL_PROGRAMS else 1
+    write_input(input_path, input_text, processes=settings.processes, pools=pools)
     given = ["-in", input_path.name]
     lighter = [(change, [*words, *given]) for change, words in lighter_commands(program, settings, n_k_points)]
     job = QEJob([*command, *given], input_path.name, f"{stem}.out", settings.threads, lighter)
@@ -264,7 +271,8 @@ def run_program(
     except CustodianError as error:
         output = folder / f"{stem}.out"
         seen = _seen(output, error, handlers)
-        raise ProgramFailedError(_explain(program, output, error, seen), [item.code for item in seen]) from error
+        kind = OutOfTimeError if WALLTIME in seen and is_time_up() else ProgramFailedError
+        raise kind(_explain(program, output, error, seen), [item.code for item in seen]) from error
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

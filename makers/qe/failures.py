@@ -149,7 +149,8 @@ WALLTIME = Failure(
     code="walltime",
     programs=("pw", "ph"),
     symptom="the program stopped cleanly because max_seconds had passed",
-    remedy="pw.x continues (restart_mode); ph.x goes on at its first unfinished q point (start_q)",
+    remedy="pw.x continues (restart_mode); ph.x goes on at its first unfinished q point (start_q); where the job of a "
+    "queue ends, the next job does",
     tries=3,
     advice="give the job more time (HIGHTC_WALLTIME_SECONDS) or more processes",
 )

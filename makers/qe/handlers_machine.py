@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from hightc.makers.job_clock import is_time_up
 from hightc.makers.qe.failures import (
     BROKEN_FILE,
     CRASHED,
@@ -33,7 +34,7 @@ class LighterJob(Protocol):
 
 
 class WalltimeHandler(FailureHandler):
-    """Continue after a clean stop at max_seconds."""
+    """Continue after a clean stop at max_seconds, unless the job of the queue ends: then the next job goes on."""
 
     failure = WALLTIME
 
@@ -42,7 +43,9 @@ class WalltimeHandler(FailureHandler):
         return run.end.walltime_exceeded
 
     def changes(self, run: Run) -> Namelists | None:
-        """Ask for a continuation."""
+        """Ask for a continuation, where there is time for one."""
+        if is_time_up():
+            return None
         if "inputph" in run.namelists():
             return {"inputph": from_first_unfinished_q(run)}
         return {"control": {"restart_mode": "restart"}}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from jobflow import Response, job
 
+from hightc.makers.errors import OutOfTimeError
+
 
 @job
 def hang_once() -> str:
@@ -23,6 +25,24 @@ def hang_once() -> str:
 def surroundings() -> dict[str, str]:
     """What a job knows from its environment."""
     return {name: value for name, value in os.environ.items() if name.startswith("HIGHTC_")}
+
+
+@job
+def nap(seconds: float) -> tuple[float, float, int]:
+    """Sleep; when it began, when it ended, and the processes it had."""
+    began = time.time()
+    time.sleep(seconds)
+    return began, time.time(), int(os.environ["HIGHTC_PROCESSES"])
+
+
+@job
+def run_out_of_time(folder: str) -> str:
+    """End the first time as a program does that the clock of its job stopped; answer the second time."""
+    mark = Path(folder) / "stopped"
+    if not mark.exists():
+        mark.touch()
+        raise OutOfTimeError("pw.x stopped cleanly", ["walltime"])
+    return "after all"
 
 
 @job

@@ -7,14 +7,21 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from fakes.slurm_jobs import run_out_of_time
 from fakes.tiny_campaign import NAME, submit_jobs
 from fakes.tiny_jobs import answer
+from fireworks import FWorker
+from jobflow import SETTINGS
 
 from hightc.launch.cluster import ClusterError, JobShape, find_cluster, list_clusters, walltime_seconds, write_cluster
+from hightc.launch.cluster_check import check_cluster
 from hightc.launch.cluster_command import add_cluster
-from hightc.launch.cluster_launch import QueueLauncher
-from hightc.launch.cluster_queue import MOST_LOSSES, living_jobs
+from hightc.launch.cluster_fit import MOST_LOSSES
+from hightc.launch.cluster_launch import QueueLauncher, launch_until_done, why_untaken
+from hightc.launch.cluster_offline import run_offline
+from hightc.launch.cluster_queue import job_worker_name, living_jobs
 from hightc.launch.command_parser import CommandParser
+from hightc.launch.step_resources import StepResources
 
 PBS = JobShape(system="pbs", queue="batch", account="physics", nodes=4, processes_per_node=48, walltime="12:30:00")
 
@@ -177,6 +184,136 @@ def test_step_that_loses_every_job_fails_in_the_end(settings, database, tmp_path
     assert "give jobs more time" in launch["action"]["stored_data"]["_exception"]["_stacktrace"]
 
 
+NUMBERS = StepResources(core_seconds=600, processes=4, wall_seconds=1800, memory_mb=100)
+
+
+def give_numbers(database, fw_ids, category="small", **values):
+    """Let steps say what they want, as those of a material do whose cost is known."""
+    spec = {"spec._category": category, "spec.resources": NUMBERS.model_copy(update=values).model_dump()}
+    database.launchpad.fireworks.update_many({"fw_id": {"$in": list(fw_ids)}}, {"$set": spec})
+
+
+@pytest.mark.parametrize(
+    ("said", "walltimes"),
+    [
+        (
+            "slurmstepd: error: *** JOB {} ON n CANCELLED AT 2026-11-23T05:00:00 DUE TO TIME LIMIT ***",
+            [1800, 3600, 7200],
+        ),
+        ("slurmstepd: error: *** JOB {} ON n CANCELLED AT 2026-11-23T05:00:00 ***", [1800, 1800, 1800]),
+    ],
+)
+def test_step_killed_at_the_time_it_was_estimated_to_need_gets_twice_as_much(
+    said, walltimes, settings, database, tmp_path, monkeypatch
+):
+    count, scripts = tmp_path / "count", tmp_path / "scripts"
+    scripts.mkdir()
+    count.write_text("")
+    submits = f'echo x >> {count}; n=$(wc -l < {count}); cp "$1" {scripts}/$n; echo Submitted batch job $n'
+    place_program(tmp_path / "bin", "sbatch", submits, monkeypatch)
+    place_program(tmp_path / "bin", "squeue", "exit 0", monkeypatch)
+    submission = submit_jobs("A", [answer("one")], database, tmp_path, settings)
+    give_numbers(database, submission.fw_ids)
+    shape = JobShape(nodes=2, processes_per_node=8, walltime="02:00:00")
+    launcher = QueueLauncher(write_cluster("lab", shape, settings, force=False), NAME, database, tmp_path, reserve=True)
+    folder = tmp_path / submission.material.folder / "01-answer"
+    for number, seconds in enumerate(walltimes, start=1):
+        assert launcher.launch() == [str(number)]
+        script = (scripts / str(number)).read_text().splitlines()
+        clock = f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}:00"
+        assert f"#SBATCH --time={clock}" in script
+        assert "#SBATCH --ntasks=4" in script
+        assert "#SBATCH --nodes=1" in script
+        assert any(f"--seconds {seconds}" in line for line in script)
+        worker = FWorker(name=job_worker_name("lab", str(number)))
+        database.launchpad.checkout_fw(worker, str(folder), fw_id=submission.fw_ids[0])
+        (folder / f"A_answer-{number}.error").write_text(said.format(number))
+        assert launcher.recover() == list(submission.fw_ids)
+    # what each job asked for is known of the launches that are kept
+    firework = database.launchpad.fireworks.find_one({"fw_id": submission.fw_ids[0]})
+    assert len(firework["archived_launches"]) == len(walltimes)
+    # no job asks for more than the cluster gives
+    assert launcher.launch()
+    last = walltimes[-1] if walltimes[-1] == walltimes[0] else 7200
+    assert f"--time={last // 3600:02d}:{last % 3600 // 60:02d}:00" in (scripts / "4").read_text()
+
+
+@pytest.fixture
+def queue(tmp_path, monkeypatch):
+    """A queue that takes every job, and whose jobs wait for ever."""
+    count = tmp_path / "count"
+    count.write_text("")
+    place_program(
+        tmp_path / "bin", "sbatch", f"echo x >> {count}; echo Submitted batch job $(wc -l < {count})", monkeypatch
+    )
+    place_program(tmp_path / "bin", "squeue", f"seq $(wc -l < {count})", monkeypatch)
+
+
+@pytest.mark.usefixtures("queue", "run_worker")
+def test_step_that_ran_out_of_time_on_a_node_without_database_is_ready_again(settings, database, tmp_path, monkeypatch):
+    submission = submit_jobs("A", [run_out_of_time(str(tmp_path))], database, tmp_path, settings)
+    give_numbers(database, submission.fw_ids)
+    cluster = write_cluster("lab", JobShape(processes_per_node=4), settings, offline=True, force=False)
+    launcher = QueueLauncher(cluster, NAME, database, tmp_path)
+    folder = tmp_path / submission.material.folder / "01-run_out_of_time"
+    for state, seconds in (("READY", 3600), ("COMPLETED", 3600)):
+        assert len(launcher.launch()) == 1
+        monkeypatch.chdir(folder)
+        run_offline(folder)
+        SETTINGS.JOB_STORE.close()
+        assert launcher.recover() == []
+        firework = database.launchpad.fireworks.find_one({"fw_id": submission.fw_ids[0]})
+        assert (firework["state"], firework["spec"]["resources"]["wall_seconds"]) == (state, seconds)
+
+
+@pytest.mark.usefixtures("queue")
+def test_clusters_take_the_steps_of_their_categories_and_the_rest_is_told(settings, database, tmp_path):
+    for label, category in (("A", "small"), ("B", "parallel"), ("C", "epw")):
+        give_numbers(database, submit_jobs(label, [answer(label)], database, tmp_path, settings).fw_ids, category)
+    launchers = [
+        QueueLauncher(
+            write_cluster(name, JobShape(), settings, categories=categories, force=False),
+            NAME,
+            database,
+            tmp_path,
+            reserve=True,
+        )
+        for name, categories in (("short", ["serial", "small"]), ("large", ["parallel"]))
+    ]
+    assert [len(launcher.launch()) for launcher in launchers] == [1, 1]
+    told = why_untaken(launchers)
+    assert "cluster short, large does not take: 1 epw; for example C answer" in told
+    assert "hightc cluster launch A,B FILE" in told
+    assert why_untaken([launchers[0]]).startswith("ready steps that cluster short does not take: 1 epw")
+
+
+@pytest.mark.usefixtures("queue")
+def test_campaign_ends_with_advice_when_only_steps_are_left_that_no_cluster_takes(settings, database, tmp_path):
+    submission = submit_jobs("A", [answer("one")], database, tmp_path, settings)
+    give_numbers(database, submission.fw_ids, memory_mb=4000)
+    cluster = write_cluster("lab", JobShape(memory_mb_per_node=2000), settings, force=False)
+    launcher = QueueLauncher(cluster, NAME, database, tmp_path)
+    with pytest.raises(ClusterError, match=r"1 small; for example A answer \(about 4000 MB for each process\)"):
+        launch_until_done([launcher], lambda: True, poll_seconds=0.1, report=print)
+
+
+@pytest.mark.usefixtures("queue")
+def test_jobs_that_run_steps_side_by_side_are_as_many_as_their_cores_need(settings, database, tmp_path):
+    for label in "ABCDEF":
+        submission = submit_jobs(label, [answer(label)], database, tmp_path, settings)
+        give_numbers(database, submission.fw_ids, processes=2)
+    cluster = write_cluster("lab", JobShape(processes_per_node=8), settings, force=False)
+    assert len(QueueLauncher(cluster, NAME, database, tmp_path, pack=True).launch()) == 2
+    assert QueueLauncher(cluster, NAME, database, tmp_path, pack=True).launch() == []
+
+
+@pytest.mark.parametrize(("nodes", "reserve"), [(2, False), (1, True)])
+def test_packing_needs_one_node_and_jobs_that_take_what_is_ready(nodes, reserve, settings, database, tmp_path):
+    cluster = write_cluster("lab", JobShape(nodes=nodes), settings, force=False)
+    with pytest.raises(ClusterError, match=f"expected one node, found {nodes}"):
+        QueueLauncher(cluster, NAME, database, tmp_path, reserve=reserve, pack=True)
+
+
 def test_no_more_jobs_are_submitted_than_allowed(settings, database, tmp_path, monkeypatch):
     count = tmp_path / "count"
     place_program(tmp_path / "bin", "qsub", f"echo x >> {count}; echo $(wc -l < {count}).server", monkeypatch)
@@ -210,6 +347,23 @@ def test_commands_write_list_and_show_a_cluster(settings, capsys):
     assert "offline: true" in shown
     with pytest.raises(ClusterError):
         command("add", "lab")
+
+
+def test_cluster_is_written_for_categories_and_the_memory_of_its_nodes(settings):
+    assert command("add", "short", "--category", "small,serial", "--memory-per-node", "64000") == 0
+    worker = find_cluster("short", settings).fworker()
+    assert worker.category == ["serial", "small"]
+    assert worker.env["memory_mb_per_node"] == 64000
+    shown = next(item for item in check_cluster(find_cluster("short", settings), settings) if item.name == "files")
+    assert "serial and small steps" in str(shown)
+    with pytest.raises(SystemExit):
+        command("add", "other", "--category", "tiny")
+
+
+def test_category_that_no_step_has_is_told(settings):
+    cluster = write_cluster("lab", JobShape(), settings, force=False)
+    cluster.fworker_file.write_text(cluster.fworker_file.read_text().replace("category: ''", "category: [tiny]"))
+    assert "no step has the category tiny" in str(check_cluster(cluster, settings)[0])
 
 
 def test_check_names_what_is_missing(settings, capsys, monkeypatch, tmp_path):

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 
 import pytest
-from fakes.slurm_jobs import surroundings
+from fakes.slurm_jobs import nap, run_out_of_time, surroundings
 from fakes.tiny_campaign import NAME, submit_jobs
 from fakes.tiny_jobs import answer
-from fireworks import FWorker
+from fireworks import FWAction, FWorker
 from jobflow import SETTINGS
 
+from hightc.launch import embedded_mongo
 from hightc.launch.cluster import JobShape, write_cluster
+from hightc.launch.cluster_fit import MOST_LOSSES
 from hightc.launch.cluster_job import (
     LEAST_SECONDS,
     job_number,
@@ -24,7 +28,12 @@ from hightc.launch.cluster_queue import job_worker_name
 from hightc.launch.errors import DatabaseError, LaunchError
 from hightc.launch.lpad import write_launchpad_file
 from hightc.launch.recovery import recover_interrupted
-from hightc.launch.store import OUTPUTS
+from hightc.launch.step_resources import StepResources
+from hightc.launch.store import OUTPUTS, Database
+from hightc.makers.errors import OutOfTimeError
+
+AWAY_SECONDS = 3.0
+"""Long enough for a step to end while the server is away."""
 
 
 @pytest.fixture
@@ -70,6 +79,67 @@ def test_step_of_another_job_is_left_alone_by_jobs_and_by_this_machines_workers(
     assert run_fireworks(cluster, NAME, database, fw_id=None, end=time.time() + 3600) == 0
     assert recover_interrupted([submission], database, held=tmp_path) == []
     assert states(database) == ["RUNNING"]
+
+
+def test_step_that_stopped_for_lack_of_time_is_ready_for_the_next_job(cluster, database, settings, tmp_path):
+    (fw_id,) = submit_jobs("A", [run_out_of_time(str(tmp_path))], database, tmp_path, settings).fw_ids
+    asked = {"walltime": "00:15:00"}
+    numbers = StepResources(core_seconds=60, processes=1, wall_seconds=900, memory_mb=50)
+    change = {"$set": {"spec.resources": numbers.model_dump(), "spec._queueadapter": asked}}
+    database.launchpad.fireworks.update_one({"fw_id": fw_id}, change)
+    assert run_fireworks(cluster, NAME, database, fw_id=fw_id, end=time.time() + LEAST_SECONDS - 1) == 1
+    assert states(database) == ["READY"]
+    # the launch is kept, and the next job asks for twice the time
+    (launch,) = database.launchpad.launches.find({})
+    assert launch["state"] == "FIZZLED"
+    assert "OutOfTimeError" in launch["action"]["stored_data"]["_exception"]["_stacktrace"]
+    firework = database.launchpad.fireworks.find_one({"fw_id": fw_id})
+    assert firework["archived_launches"] == [launch["launch_id"]]
+    assert firework["spec"]["resources"]["wall_seconds"] == 1800
+    SETTINGS.JOB_STORE.close()
+    assert run_fireworks(cluster, NAME, database, fw_id=fw_id, end=time.time() + 3600) == 1
+    assert outputs(database) == ["after all"]
+
+
+def test_step_that_is_stopped_again_and_again_fails_in_the_end(database, settings, tmp_path):
+    (fw_id,) = submit_jobs("A", [answer("one")], database, tmp_path, settings).fw_ids
+    _, launch_id = database.launchpad.checkout_fw(FWorker(name=job_worker_name("lab", "17")), str(tmp_path))
+    before = {"$set": {"archived_launches": list(range(1000, 1000 + MOST_LOSSES))}}
+    database.launchpad.fireworks.update_one({"fw_id": fw_id}, before)
+    stopped = {"_exception": {"_stacktrace": "it stopped", "_details": OutOfTimeError("").to_dict()}}
+    database.launchpad.complete_launch(launch_id, FWAction(stored_data=stopped, exit=True), "FIZZLED")
+    assert states(database) == ["FIZZLED"]
+
+
+def test_job_waits_while_the_database_is_away(cluster, settings, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("HIGHTC_DATABASE_PATIENCE_SECONDS", "60")
+    directory = tmp_path / "mongo"
+    uri = embedded_mongo.start(directory)
+    first = Database(uri=uri, name="hightc", embedded=True)
+    first.prepare()
+    submit_jobs("A", [nap(AWAY_SECONDS), answer("next")], first, tmp_path, settings)
+    write_launchpad_file(first, cluster.launchpad_file)
+    first.close()
+    database = open_jobs_database(cluster)
+
+    def take_away() -> None:
+        time.sleep(AWAY_SECONDS / 2)
+        os.kill(embedded_mongo.status(directory).pid, signal.SIGKILL)
+        time.sleep(AWAY_SECONDS)
+        embedded_mongo.start(directory)
+
+    fault = threading.Thread(target=take_away)
+    fault.start()
+    try:
+        assert run_fireworks(cluster, NAME, database, fw_id=None, end=time.time() + 3600) == 2
+        assert outputs(database)[1] == "next"
+        said = capfd.readouterr().out
+        assert said.count("hightc: database is away since") == said.count("hightc: database is back after") == 1
+    finally:
+        fault.join()
+        SETTINGS.JOB_STORE.close()
+        database.close()
+        embedded_mongo.stop(directory)
 
 
 def test_steps_are_told_the_time_that_is_left(cluster, database, settings, tmp_path, monkeypatch):

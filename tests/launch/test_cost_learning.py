@@ -5,7 +5,7 @@ from fakes.tiny_campaign import ALUMINIUM, tiny_campaign
 
 from hightc.launch.campaign_command import survey_lines
 from hightc.launch.campaign_survey import survey_campaign
-from hightc.launch.cost_learning import FEWEST_RUNS, LearnedFactor, factors_of, learned_factors
+from hightc.launch.cost_learning import FEWEST_RUNS, LearnedFactor, factors_by_program, factors_of, learned_factors
 from hightc.launch.dispatch import submit
 from hightc.launch.store import OUTPUTS
 from hightc.makers.cost import estimate_cost
@@ -65,6 +65,19 @@ def test_nothing_is_learned_from_few_runs(finished, database, settings):
 def test_runs_that_say_nothing_of_the_time_are_left_out(provenance, finished, database, settings):
     finished(*[2.0] * FEWEST_RUNS, **provenance)
     assert learned_factors(database, settings) == {}
+
+
+@pytest.mark.parametrize("text", ["&control\n restart_mode = 'restart'\n/\n", "&inputph\n start_q = 3\n/\n"])
+def test_runs_that_went_on_from_another_are_left_out(text, finished, database, settings, tmp_path):
+    finished(*[2.0] * FEWEST_RUNS)
+    for output in tmp_path.glob("runs/*/pw.out"):
+        output.with_suffix(".in").write_text(text)
+    assert learned_factors(database, settings) == {}
+
+
+def test_what_was_learned_is_used_at_the_next_submission(finished, database, settings):
+    finished(*[2.0] * FEWEST_RUNS)
+    assert factors_by_program(database, settings) == {"pw.x": pytest.approx(2.0)}
 
 
 def test_empty_database_teaches_nothing(database, settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ from hightc.analysis.documents import FermiDocument, TcDocument
 from hightc.launch.cluster import Cluster, ClusterError, JobShape, write_cluster
 from hightc.launch.cluster_campaign import is_under_way
 from hightc.launch.cluster_command import add_cluster
+from hightc.launch.cluster_job import STARTED_VARIABLE
 from hightc.launch.cluster_launch import QueueLauncher, launch_until_done
 from hightc.launch.command_parser import CommandParser
 from hightc.launch.queries import documents
 from hightc.launch.settings import Settings
+from hightc.launch.step_resources import StepResources
 from hightc.launch.store import OUTPUTS, Database
+from hightc.makers.qe.inputs import read_namelists
 
 pytestmark = pytest.mark.qe
 
@@ -76,10 +80,9 @@ class Lab:
     database: Database
     directory: Path
 
-    def cluster(self, *, offline: bool = False) -> Cluster:
-        cluster = write_cluster(
-            "lab", JobShape(queue="debug", walltime="00:05:00"), self.settings, offline=offline, force=True
-        )
+    def cluster(self, *, offline: bool = False, processes: int = 1) -> Cluster:
+        shape = JobShape(queue="debug", walltime="00:05:00", processes_per_node=processes)
+        cluster = write_cluster("lab", shape, self.settings, offline=offline, force=True)
         with cluster.environment_file.open("a") as stream:
             stream.write(f"export PYTHONPATH={shlex.quote(str(TESTS))}\n")
         return cluster
@@ -91,7 +94,7 @@ class Lab:
         """Launch until nothing is left to do; what was reported."""
         lines: list[str] = []
         launch_until_done(
-            launcher, lambda: is_under_way(NAME, self.database), poll_seconds=POLL_SECONDS, report=lines.append
+            [launcher], lambda: is_under_way(NAME, self.database), poll_seconds=POLL_SECONDS, report=lines.append
         )
         return lines
 
@@ -178,6 +181,80 @@ def test_job_that_slurm_kills_at_its_time_limit_is_taken_up_again(lab):
     lines = lab.finish(launcher)
     assert lines[0] == "1 steps lost their job and are taken up again"
     assert sorted(lab.outputs()) == ["after all", "next"]
+
+
+def time_limit(slurm: Slurm, job: str) -> str:
+    words = dict(word.partition("=")[::2] for word in slurm.ask("scontrol", "show", "job", job).split())
+    return words["TimeLimit"]
+
+
+@pytest.mark.slow
+def test_reserved_step_that_slurm_kills_at_its_estimated_time_gets_twice_as_much(lab):
+    submission = submit_jobs("A", [hang_once()], lab.database, lab.directory, lab.settings)
+    numbers = StepResources(core_seconds=60, processes=1, wall_seconds=120, memory_mb=50)
+    lab.database.launchpad.fireworks.update_many({}, {"$set": {"spec.resources": numbers.model_dump()}})
+    launcher = lab.launcher(reserve=True)
+    (job,) = launcher.launch()
+    assert time_limit(lab.slurm, job) == "00:02:00"
+    wait_until((lab.directory / submission.material.folder / "01-hang_once" / "hung").exists, PATIENCE_SECONDS)
+    lab.slurm.ask("scontrol", "update", f"jobid={job}", "EndTime=now+1")
+    wait_until(lambda: job not in lab.slurm.jobs(), PATIENCE_SECONDS)
+    assert launcher.recover() == list(submission.fw_ids)
+    (again,) = launcher.launch()
+    assert time_limit(lab.slurm, again) == "00:04:00"
+    lab.finish(launcher)
+    assert lab.outputs() == ["after all"]
+
+
+@pytest.mark.slow
+def test_materials_are_computed_side_by_side_in_one_job(lab, tmp_path):
+    lab.cluster(processes=2)
+    path = tmp_path / "queued.toml"
+    path.write_text(ALUMINIUM.format(study="nesting") + '[materials.Al2]\nprototype = "fcc Al 4.0"\n')
+    assert lab.command("launch", "lab", str(path), "--pack", "--max-jobs", "1", "--poll", "1") == 0
+    assert {found.material for found in documents(lab.database, FermiDocument)} == {"Al", "Al2"}
+    launches = list(lab.database.launchpad.launches.find({}, {"fworker.name": 1, "time_start": 1, "time_end": 1}))
+    assert {launch["fworker"]["name"] for launch in launches} == {launches[0]["fworker"]["name"]}
+    spans = sorted((str(launch["time_start"]), str(launch["time_end"])) for launch in launches)
+    assert any(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
+
+
+STOPS_ONCE = """\
+#!/bin/sh
+# pw.x whose time is over at once when it is started for the first time
+if [ "$2" != /dev/null ] && [ ! -e "$0.stopped" ]; then
+    touch "$0.stopped"
+    sed -i 's/max_seconds *=.*/max_seconds = {seconds}/' "$2"
+fi
+exec pw.x "$@"
+"""
+
+
+def test_program_that_the_clock_stops_goes_on_in_the_next_job_from_where_it_was(lab, tmp_path, monkeypatch):
+    cluster = lab.cluster()
+    wrapped = tmp_path / "pw_stops_once"
+    wrapped.write_text(STOPS_ONCE.format(seconds=0.3))
+    wrapped.chmod(0o755)
+    monkeypatch.setenv("HIGHTC_PW_COMMAND", str(wrapped))
+    path = tmp_path / "queued.toml"
+    path.write_text(
+        ALUMINIUM.format(study="nesting").replace("[4, 4, 4]", "[16, 16, 16]").replace("[8, 8, 8]", "[16, 16, 16]")
+    )
+    environment = cluster.environment_file.read_text()
+    # the job began three minutes ago, and has two left: too few to go on once a program has stopped
+    started = f"export {STARTED_VARIABLE}=$(($(date +%s) - 180))\n"
+    cluster.environment_file.write_text(environment + started)
+    assert lab.command("launch", "lab", str(path), "--max-jobs", "1", "--once") == 0
+    wait_until(lambda: not lab.slurm.jobs(), PATIENCE_SECONDS)
+    (launch,) = lab.database.launchpad.launches.find({})
+    assert "OutOfTimeError" in launch["action"]["stored_data"]["_exception"]["_stacktrace"]
+    assert lab.database.launchpad.fireworks.find_one({"name": "Al relax"})["state"] == "READY"
+    cluster.environment_file.write_text(environment)
+    assert lab.command("launch", "lab", str(path), "--max-jobs", "1", "--poll", "1") == 0
+    (found,) = documents(lab.database, FermiDocument)
+    assert found.material == "Al"
+    (relaxed,) = tmp_path.glob("runs/queued/Al-*/01-relax/pw.in")
+    assert read_namelists(relaxed)["control"]["restart_mode"] == "restart"
 
 
 @pytest.mark.parametrize("offline", [False, True])

@@ -15,7 +15,9 @@ from hightc.analysis.documents import Correction, Provenance
 from hightc.makers.base import correction_warnings
 from hightc.makers.errors import ProgramFailedError, ScratchError
 from hightc.makers.execution import FOLDER_VARIABLE, require_free_space, run_program, stop_leftovers
+from hightc.makers.job_clock import ENDS_VARIABLE
 from hightc.makers.qe.handlers import ph_handlers, pw_handlers
+from hightc.makers.qe.inputs import read_namelists
 from hightc.makers.settings import compute_settings
 
 FAKE = Path(__file__).parents[1] / "fakes" / "program.py"
@@ -82,6 +84,19 @@ def test_program_that_never_converges_ends_with_symptom_and_advice_after_the_las
         run_pw(fake(output, "--exit", "2"))
     assert starts() == 4
     assert "diagonalization  = 'cg'" in Path("pw.in").read_text()
+
+
+@pytest.mark.parametrize(("ends", "limit"), [("9999999999", 140.0), (None, 3000.0)])
+def test_program_that_starts_again_in_a_job_of_a_queue_has_the_time_that_is_left(ends, limit, monkeypatch):
+    if ends:
+        monkeypatch.setenv(ENDS_VARIABLE, ends)
+    monkeypatch.setenv("HIGHTC_WALLTIME_SECONDS", "200")
+    output = RECORDED / "scf_not_converged" / "scf.out"
+    settings = compute_settings(pw_command=fake(output, "--exit", "2"))
+    text = PW_INPUT.replace("&CONTROL", "&CONTROL\n   max_seconds = 3000")
+    with pytest.raises(ProgramFailedError):
+        run_program("pw", input_text=text, handlers=pw_handlers("pw"), settings=settings)
+    assert read_namelists(Path("pw.in"))["control"]["max_seconds"] == limit
 
 
 def test_message_of_a_failure_holds_no_object_address():

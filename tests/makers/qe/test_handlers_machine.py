@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from hightc.makers.job_clock import ENDS_VARIABLE, LEAST_SECONDS
 from hightc.makers.qe import handlers_base
 from hightc.makers.qe.epw_inputs import MATRIX_ELEMENTS
 from hightc.makers.qe.epw_restart import RESTART
@@ -80,6 +82,20 @@ def test_pw_continues_after_a_clean_stop_and_starts_again_after_a_kill(recorded)
     assert (folder / "scf.in").read_text() == before
     WalltimeHandler("scf").correct(str(folder))
     assert read_namelists(folder / "scf.in")["control"]["restart_mode"] == "restart"
+
+
+@pytest.mark.parametrize(("case", "stem"), [("qe/pw_max_seconds", "scf"), ("qe/ph_max_seconds", "ph")])
+@pytest.mark.parametrize(("left", "continues"), [(LEAST_SECONDS - 1, False), (LEAST_SECONDS + 60, True), (None, True)])
+def test_stopped_program_goes_on_in_the_same_job_only_where_there_is_time(
+    recorded, monkeypatch, case, stem, left, continues
+):
+    folder = recorded(case, stem)
+    before = (folder / f"{stem}.in").read_text()
+    if left is not None:
+        monkeypatch.setenv(ENDS_VARIABLE, str(time.time() + left))
+    told = WalltimeHandler(stem).correct(str(folder))
+    assert told["errors"] == ["walltime"]
+    assert (told["actions"] is not None) == ((folder / f"{stem}.in").read_text() != before) == continues
 
 
 @pytest.mark.parametrize("make", [KilledHandler, CrashedHandler])
