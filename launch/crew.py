@@ -13,11 +13,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fireworks import FWorker
+
+from hightc.launch.claims import Claims
 from hightc.launch.dispatch import Submission, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
-from hightc.launch.recovery import Claims, fail_step, lost_steps, recover_interrupted
+from hightc.launch.patience import sign_of
+from hightc.launch.recovery import fail_step, lost_steps, recover_interrupted
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
+from hightc.launch.unfit_workflows import find_unfit, has_strays, mend
 from hightc.makers.execution import die_with_parent
 
 LOG_TAIL_LINES = 3
@@ -84,6 +89,7 @@ class Crew:
     fault: str | None = None
     _deaths: Counter[int | None] = field(default_factory=Counter)
     _claims: Claims = field(default_factory=Claims)
+    _looks: int = 0
 
     def require_alone(self) -> None:
         """Refuse to start while workers of an earlier run live.
@@ -113,6 +119,7 @@ class Crew:
         bool
             Whether any worker is at work.
         """
+        ended = False
         for number, process in list(self._workers.items()):
             code = process.poll()
             if code is None:
@@ -120,8 +127,11 @@ class Crew:
             del self._workers[number]
             if code != 0:
                 _kill_group(process.pid)
-                self._replace(number, code)
+                self._replace(number, code, sign_of(process.pid))
+            ended = ended or code == 0
         self._claims.release(self.campaign, self.database)
+        if ended and not self._workers:
+            self._look_again()
         return bool(self._workers)
 
     def dismiss(self) -> None:
@@ -133,18 +143,26 @@ class Crew:
             _kill_group(process.pid)
         self._workers.clear()
 
-    def _replace(self, number: int, code: int) -> None:
+    def _look_again(self) -> None:
+        """Start the workers anew if they ended beside steps that only seemed to wait for others."""
+        unfit = find_unfit(self.campaign, self.database, whole=has_strays(self.campaign, self.database))
+        if self._looks < self.max_restarts and mend(unfit, self.database):
+            self._looks += 1
+            if self.database.launchpad.run_exists(FWorker(query={"spec.campaign": self.campaign})):
+                self.start()
+
+    def _replace(self, number: int, code: int, sign: str) -> None:
         """Start a worker anew, unless workers fail by themselves; a step that gets every worker killed fails."""
         time.sleep(self.settle_seconds)
         worker = worker_name(number)
-        lost = lost_steps(self.submissions, self.database, dead_worker=worker)
+        lost = lost_steps(self.submissions, self.database, dead_worker=worker, dead_sign=sign)
         causes: list[int | None] = [*lost] if code < 0 and lost else [None]
         self._deaths.update(causes)
         self.fault = self._describe(number, code, max(self._deaths[cause] for cause in causes))
         for fw_id in lost:
             if self._deaths[fw_id] > self.max_restarts:
                 fail_step(fw_id, self.database, self.fault)
-        recover_interrupted(self.submissions, self.database, dead_worker=worker)
+        recover_interrupted(self.submissions, self.database, dead_worker=worker, dead_sign=sign)
         if self._deaths[None] <= self.max_restarts:
             self._start(number)
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from fireworks.fw_config import RUN_EXPIRATION_SECS
 
+from hightc.launch.bulk_launchpad import find_among
+from hightc.launch.claims import CLAIM_SECONDS
 from hightc.launch.cluster_queue import QUEUE_PREFIX
 from hightc.launch.dispatch import in_order, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
-from hightc.launch.recovery import CLAIM_SECONDS, make_ready, seconds_since
-from hightc.launch.report_facts import redact
-from hightc.launch.results import error_message
+from hightc.launch.recovery import make_ready, seconds_since
 from hightc.launch.status import cause_of
 from hightc.launch.store import Database
+from hightc.launch.stored_words import error_message, redact
 
 PING_LIMIT_SECONDS: Final = float(RUN_EXPIRATION_SECS)
 """FireWorks writes every hour that a step still runs; silent for so long (four hours), its worker is held for dead."""
 
 UNKNOWN_REASON: Final = "no reason was stored"
-IDS_A_QUERY: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -222,14 +222,5 @@ def _last_launches(
     database: Database, fireworks: Iterable[Mapping[str, Any]], fields: Mapping[str, int]
 ) -> dict[int | None, dict[str, Any]]:
     ids = [launch for firework in fireworks if (launch := _last(firework)) is not None]
-    found = (launch for some in _parts(ids) for launch in _find_launches(database, some, fields))
+    found = find_among(database.launchpad.launches, "launch_id", ids, {"launch_id": 1, **fields})
     return {int(launch["launch_id"]): launch for launch in found}
-
-
-def _find_launches(database: Database, ids: list[int], fields: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    yield from database.launchpad.launches.find({"launch_id": {"$in": ids}}, {"launch_id": 1, **fields})
-
-
-def _parts(ids: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(ids), IDS_A_QUERY):
-        yield ids[start : start + IDS_A_QUERY]

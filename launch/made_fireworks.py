@@ -63,9 +63,10 @@ def drop_made_before(launchpad: LaunchPad, fw_id: int, outputs: str) -> list[int
         keys = {key for one in again for key in _made(launchpad, fireworks[one])}
         gone = [one for one in after if _keys([fireworks[one]]) & keys]
         if gone:
-            _remove(launchpad, workflow, [fireworks[fw_id] for fw_id in gone])
+            # the documents first: they are known by what is still there
             for uuid, index in keys:
                 launchpad.db[outputs].delete_many({"uuid": uuid, "index": index})
+            _remove(launchpad, workflow, [fireworks[fw_id] for fw_id in gone])
     return gone
 
 
@@ -109,5 +110,6 @@ def _remove(launchpad: LaunchPad, workflow: dict[str, Any], fireworks: list[dict
     }
     launches = [launch for one in fireworks for launch in (*one["launches"], *one["archived_launches"])]
     launchpad.workflows.update_one({"_id": workflow["_id"]}, {"$set": changed})
-    launchpad.fireworks.delete_many({"fw_id": {"$in": sorted(gone)}})
+    # fireworks that a kill leaves here are in no workflow, by which they are found
     launchpad.launches.delete_many({"launch_id": {"$in": launches}})
+    launchpad.fireworks.delete_many({"fw_id": {"$in": sorted(gone)}})

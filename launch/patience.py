@@ -8,6 +8,7 @@ second finds what the first did.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,33 @@ AWAY = (ConnectionFailure, CursorNotFound, DatabaseAwayError)
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 TAKES_LOCK: Mapping[str, Any] = {"$set": {"locked": True}}
 """How FireWorks locks a workflow."""
+
+CLAIMED_BY = "claimed_by"
+"""Field of a firework with the sign of the process that took it, until FireWorks writes that it runs."""
+
+
+def sign_of(pid: int) -> str:
+    """What a process of this machine writes into the locks and claims that it takes.
+
+    Parameters
+    ----------
+    pid
+        Its id.
+    """
+    return f"{os.uname().nodename}:{pid}"
+
+
+def is_signed(mark: object, sign: str) -> bool:
+    """Whether a lock or a claim bears the sign of a process.
+
+    Parameters
+    ----------
+    mark
+        As stored; plain FireWorks signs nothing.
+    sign
+        Of the process.
+    """
+    return isinstance(mark, str) and mark.startswith(f"{sign}:")
 
 
 @dataclass
@@ -162,13 +190,30 @@ class PatientCollection:
         return iter(self._patience(lambda: list(self._collection.aggregate(*arguments, **options))))
 
     def find_one_and_update(self, condition: Mapping[str, Any], change: Mapping[str, Any], **options: Any) -> Any:
-        """Find and update, as pymongo does; a lock that was taken without an answer is known by its mark."""
+        """Find and update, as pymongo does; locks and claims are signed, which tells whether an unanswered one came."""
+        mark = f"{sign_of(os.getpid())}:{uuid4().hex}"
         if change == TAKES_LOCK and condition.get("locked") == {"$exists": False}:
-            mark = uuid4().hex
             free = [{"locked": condition["locked"]}, {"locked": mark}]
             condition = {**{name: value for name, value in condition.items() if name != "locked"}, "$or": free}
             change = {"$set": {"locked": mark}}
+        elif change.get("$set", {}).get("state") == "RESERVED":
+            return self._claim(mark, condition, change, options)
         return self._patience(partial(self._collection.find_one_and_update, condition, change, **options))
+
+    def _claim(
+        self, mark: str, condition: Mapping[str, Any], change: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Any:
+        """Take a firework, and no second one if the answer was lost."""
+        signed = {**change, "$set": {**change["$set"], CLAIMED_BY: mark}}
+        tried = False
+
+        def attempt() -> Any:
+            nonlocal tried
+            taken = self._collection.find_one({"state": "RESERVED", CLAIMED_BY: mark}) if tried else None
+            tried = True
+            return taken or self._collection.find_one_and_update(condition, signed, **options)
+
+        return self._patience(attempt)
 
     def insert_one(self, document: dict[str, Any], **options: Any) -> Any:
         """Insert a document, as pymongo does, once."""

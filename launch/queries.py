@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypedDict, TypeVar, Unpack, get_args
 
 from pydantic import ValidationError
@@ -13,6 +13,7 @@ from pymatgen.core import Composition, Element
 from hightc.analysis.documents import Alpha2FDocument, Document, TcDocument
 from hightc.analysis.documents.tc import Method
 from hightc.launch.conditions import Where, where_conditions
+from hightc.launch.entries import PLACE, Entry, in_order, in_pages, newest, of_materials, read_entries, rivals
 from hightc.launch.errors import LaunchError
 from hightc.launch.sorting import MU_STAR_TOLERANCE, SortKey, in_asked_order, sort_key
 from hightc.launch.store import OUTPUTS, Database
@@ -24,10 +25,6 @@ DEFAULT_METHOD: Method = "allen_dynes"
 DEFAULT_MU_STAR = 0.10
 BATCH = 50
 """Documents read at a time; a document of 10 spectra takes about 0.1 MB."""
-
-
-MATERIALS_BY_NAME = 200
-"""Materials up to which a query names each; past it, reading all of a kind is quicker."""
 
 
 class Filters(TypedDict, total=False):
@@ -75,34 +72,6 @@ class Filters(TypedDict, total=False):
     where: Sequence[Where]
     sort: str | None
     descending: bool
-
-
-SUBJECT = ("campaign", "material", "purpose", "route")
-"""What a document is about; a newer one of the same kind and subject replaces it."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """Where a document is, and what decides whether it is the newest."""
-
-    id: Any
-    uuid: str
-    index: int
-    campaign: str
-    material: str
-    purpose: str
-    route: str
-    completed_at: str
-    sorted_by: Any = None
-
-    @property
-    def subject(self) -> tuple[str, str, str, str]:
-        """What a newer document replaces: steps on two meshes, and two routes, are different subjects."""
-        return self.campaign, self.material, self.purpose, self.route
-
-    @property
-    def age(self) -> tuple[str, str]:
-        return self.completed_at, str(self.id)
 
 
 def documents(
@@ -275,61 +244,28 @@ def _select(
     numbers: Mapping[str, Any],
     own: Sequence[Mapping[str, Any]] = (),
     key: SortKey | None = None,
-) -> list[_Entry]:
+) -> Iterable[Entry]:
     """Find the documents without reading them; indexed fields come first."""
     conditions = {"output.kind": kind, **identity, **(numbers if kind == "tc" else {})}
+    by_place = not own and not numbers and PLACE.issuperset(identity)
+    if by_place and key is None:
+        return in_pages(database, kind, identity, history=bool(filters.get("history")))
     if own:
         conditions["$and"] = list(own)
-    entries = list(_entries(database, conditions, key))
     if numbers and kind != "tc":
         newest_only = {**filters, "history": False}
         coupled = {(tc.campaign, tc.material) for tc in _select(database, "tc", newest_only, identity, numbers)}
-        entries = [entry for entry in entries if (entry.campaign, entry.material) in coupled]
+        found = of_materials(database, conditions, (material for _, material in coupled), key)
+        entries = [entry for entry in found if (entry.campaign, entry.material) in coupled]
+    else:
+        entries = list(read_entries(database, conditions, key))
     if not filters.get("history"):
-        entries = _newest(entries, _rivals(database, kind, entries))
-    return sorted(entries, key=lambda entry: (entry.subject, entry.age))
-
-
-def _rivals(database: Database, kind: str, entries: Sequence[_Entry]) -> Iterator[_Entry]:
-    """Documents that may be newer, whether or not they meet the filters."""
-    conditions: dict[str, Any] = {"output.kind": kind}
-    materials = sorted({entry.material for entry in entries})
-    if len(materials) <= MATERIALS_BY_NAME:
-        conditions["output.material"] = {"$in": materials}
-    return _entries(database, conditions) if entries else iter(())
-
-
-def _newest(entries: Sequence[_Entry], rivals: Iterable[_Entry]) -> list[_Entry]:
-    """Keep what no newer document replaces."""
-    newest: dict[tuple[str, str, str, str], _Entry] = {}
-    for rival in rivals:
-        known = newest.get(rival.subject)
-        if known is None or rival.age > known.age:
-            newest[rival.subject] = rival
-    keep = {entry.id for entry in newest.values()}
-    return [entry for entry in entries if entry.id in keep]
-
-
-def _entries(database: Database, conditions: Mapping[str, Any], key: SortKey | None = None) -> Iterator[_Entry]:
-    names = {*SUBJECT, *(() if key is None or key.stored in SUBJECT else (key.stored,))}
-    shown = ("uuid", "index", "completed_at", *(f"output.{name}" for name in sorted(names)))
-    for found in database.collections[OUTPUTS].find(conditions, dict.fromkeys(shown, 1)):
-        output = found["output"]
-        yield _Entry(
-            id=found["_id"],
-            uuid=found["uuid"],
-            index=found["index"],
-            campaign=output["campaign"],
-            material=output["material"],
-            purpose=output.get("purpose", ""),
-            route=output.get("route") or "linear_response",
-            completed_at=found.get("completed_at") or "",
-            sorted_by=None if key is None else key.value(output),
-        )
+        entries = newest(entries, entries if by_place else rivals(database, kind, entries))
+    return in_order(entries)
 
 
 def _read(
-    database: Database, kind: type[DocumentT], entries: Sequence[_Entry], *, load_arrays: bool
+    database: Database, kind: type[DocumentT], entries: Iterable[Entry], *, load_arrays: bool
 ) -> Iterator[DocumentT]:
     outputs = _loaded(database, entries) if load_arrays else _stored(database, entries)
     for entry, output in outputs:
@@ -345,21 +281,20 @@ def _read(
             raise LaunchError(msg) from None
 
 
-def _stored(database: Database, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, dict[str, Any]]]:
-    collection = database.collections[OUTPUTS]
-    for start in range(0, len(entries), BATCH):
-        batch = entries[start : start + BATCH]
+def _stored(database: Database, entries: Iterable[Entry]) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    collection, waiting = database.collections[OUTPUTS], iter(entries)
+    while batch := list(islice(waiting, BATCH)):
         found = collection.find({"_id": {"$in": [entry.id for entry in batch]}}, {"output": 1})
         by_id = {one["_id"]: one["output"] for one in found}
         yield from _present(batch, by_id)
 
 
-def _present(batch: Iterable[_Entry], by_id: Mapping[Any, Any]) -> Iterator[tuple[_Entry, dict[str, Any]]]:
+def _present(batch: Iterable[Entry], by_id: Mapping[Any, Any]) -> Iterator[tuple[Entry, dict[str, Any]]]:
     """Skip what was deleted since it was found."""
     return ((entry, by_id[entry.id]) for entry in batch if entry.id in by_id)
 
 
-def _loaded(database: Database, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, dict[str, Any]]]:
+def _loaded(database: Database, entries: Iterable[Entry]) -> Iterator[tuple[Entry, dict[str, Any]]]:
     with database.job_store() as store:
         for entry in entries:
             found = store.query_one({"uuid": entry.uuid, "index": entry.index}, load=True)

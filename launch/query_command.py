@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KINDS = (
     *("tc", "gap", "alpha2f", "vertex", "wannier"),
     *("magnetism", "fermi", "phonon", "phonon_bands", "coupling", "force_constants", "structure", "scf"),
+    *("moment", "decision"),
 )
 """Kinds of documents, as in ``hightc.analysis.documents.DOCUMENTS``, which is too heavy to import for a help text."""
 

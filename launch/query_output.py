@@ -131,6 +131,21 @@ COLUMNS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "total_magnetization_bohr_magneton": attrgetter("total_magnetization_bohr_magneton"),
         "protocol": attrgetter("protocol"),
     },
+    "moment": {
+        "total_magnetization_bohr_magneton": attrgetter("total_magnetization_bohr_magneton"),
+        "absolute_magnetization_bohr_magneton": attrgetter("absolute_magnetization_bohr_magneton"),
+        "k_mesh": attrgetter("k_mesh"),
+        "energy_ev": attrgetter("energy_ev"),
+        "protocol": attrgetter("protocol"),
+    },
+    "decision": {
+        "after": attrgetter("after"),
+        "decision": attrgetter("decision"),
+        "score": attrgetter("score"),
+        "band_gap_ev": lambda document: document.feature("band_gap_ev"),
+        "dos_per_ev_spin_atom": lambda document: document.feature("dos_per_ev_spin_atom"),
+        "reasons": lambda document: "; ".join(document.reasons),
+    },
 }
 """Columns of each kind but tc."""
 

@@ -20,7 +20,8 @@ examples:
 
 Steps are lost when their worker is dead: on this machine nobody holds its lock; another machine's worker has not been
 heard of for four hours. Steps in jobs of a queue are left to hightc cluster launch. What a step has finished on disk is
-taken over when it runs again, without starting the program, also if the database was away when it ended. Give hightc
+taken over when it runs again, without starting the program, also if the database was away when it ended. Workflows are
+half written if what changed them was killed between two writes: steps wait for ones that have finished. Give hightc
 run or hightc cluster launch again afterwards; hightc run itself puts back all of its campaign when it starts."""
 
 MOST_LINES: Final = 20
@@ -101,8 +102,9 @@ def _recover_campaign(name: str, database: Database, settings: Settings, options
             alive = True
             print("  a hightc run works on it: what its own workers run is left to it")
         lost = _put_back_lost(name, database, settings, alive=alive, dry=options.dry_run)
+        mended = _mend(name, database, dry=options.dry_run)
         chosen, again = _run_again(name, database, options.cause, dry=options.dry_run)
-    if (lost or again) and not alive and not options.dry_run:
+    if (lost or mended or again) and not alive and not options.dry_run:
         print("  next: hightc run with the file of the campaign, or hightc cluster launch")
     return chosen
 
@@ -123,6 +125,21 @@ def _put_back_lost(name: str, database: Database, settings: Settings, *, alive: 
     count = put_back(lost, database)
     finished = f", {len(lost) - count} were finished" if count < len(lost) else ""
     print(f"  lost runs: {len(lost)}, {count} put back{finished}")
+    return count
+
+
+def _mend(name: str, database: Database, *, dry: bool) -> int:
+    """How many workflows were half written, with fireworks that none has."""
+    from hightc.launch.unfit_workflows import find_unfit, mend  # noqa: PLC0415
+
+    unfit = find_unfit(name, database, whole=True)
+    if not unfit:
+        return 0
+    if dry:
+        print(f"  half written: {len(unfit.workflows)} workflows, {len(unfit.strays)} steps in none, would be mended")
+        return 0
+    count = mend(unfit, database)
+    print(f"  half written: {len(unfit.workflows)} workflows, {len(unfit.strays)} steps in none; mended: {count}")
     return count
 
 

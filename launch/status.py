@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from hightc.launch.recovery import utc
-from hightc.launch.report_facts import redact
-from hightc.launch.results import error_message
 from hightc.launch.store import Database
+from hightc.launch.stored_words import error_message, redact, utc
 
 LEFT: Final = ("READY", "WAITING", "RUNNING", "RESERVED")
 """States of fireworks that something is still to be done for."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, cast
 
 from fireworks import LaunchPad
@@ -17,8 +17,10 @@ from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyM
 from pymongo.uri_parser import parse_uri
 
 from hightc.launch import embedded_mongo
+from hightc.launch.brief_launchpad import BriefLaunchPad
 from hightc.launch.errors import DatabaseAwayError, DatabaseError
 from hightc.launch.made_fireworks import drop_made_before, rerun_firework
+from hightc.launch.out_of_time import is_out_of_time, put_back
 from hightc.launch.patience import Patience, PatientCollection, PatientDatabase, PatientGridFSStore, PatientMongoStore
 from hightc.launch.settings import Settings
 
@@ -32,37 +34,42 @@ SERVER_TIMEOUT_MS = 5000
 
 EMBEDDED_IDLE_SECONDS = 600.0
 """The embedded server ends when nobody has used it for so long; the next command starts it again in under a second."""
-LOCK_POLL_SECONDS = 0.1
 
 OUTPUT_INDEXES: tuple[tuple[str, ...], ...] = (
     ("uuid",),
     ("name",),
-    ("output.kind",),
-    ("output.campaign",),
-    ("output.material",),
-    ("output.formula",),
-    ("output.elements",),
-    ("output.lambda_",),
+    # in the order of a listing, by which it is read in pages
+    ("output.kind", "output.campaign", "output.material"),
+    ("output.campaign", "output.kind"),
+    ("output.material", "output.kind"),
+    ("output.formula", "output.kind"),
+    ("output.elements", "output.kind"),
+    ("output.lambda_", "output.kind"),
+    tuple(f"output.critical_temperatures.{name}" for name in ("tc_kelvin", "method", "mu_star")),
 )
 """What queries ask for first."""
 
 WORKFLOW_INDEXES = ("metadata.campaign", "metadata.key")
 FIREWORK_INDEXES = ("spec.campaign",)
 
+FIREWORK_ORDERS: tuple[tuple[tuple[str, int], ...], ...] = (
+    # the most urgent of the ready ones, which a worker takes
+    (("spec.campaign", 1), ("state", 1), ("spec._priority", -1)),
+    # the newest failures
+    (("spec.campaign", 1), ("state", 1), ("fw_id", -1)),
+    (("state", 1), ("fw_id", -1)),
+)
+WORKFLOW_ORDERS: tuple[tuple[tuple[str, int], ...], ...] = ((("metadata.campaign", 1), ("state", 1)),)
 
-class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
+
+class CampaignLaunchPad(BriefLaunchPad):
     """FireWorks' LaunchPad, except that it breaks dead workers' locks, misses workflows at once, and doubles no jobs.
 
     FireWorks waits five minutes in the first two cases, and then leaves the firework RUNNING for ever; it keeps what a
     job made in its first run beside what it makes when it is rerun.
-
-    Attributes
-    ----------
-    stale_lock_seconds
-        A worker holds the lock of a workflow for milliseconds; held for so long, it was left by one that is gone.
     """
 
-    stale_lock_seconds = 10.0
+    _patience: Patience | None = None
 
     def wait_with(self, patience: Patience) -> None:
         """Let every operation wait while the database is away.
@@ -72,9 +79,15 @@ class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no typ
         patience
             How long.
         """
+        self._patience = patience
         self.db: Any = PatientDatabase(self.connection[self.name], patience)
         for name in ("fireworks", "launches", "offline_runs", "fw_id_assigner", "workflows"):
             setattr(self, name, PatientCollection(getattr(self, name), patience))
+
+    def joined(self, command: Mapping[str, Any]) -> Any:
+        """Run a command that writes to several collections, each write of which may be done twice."""
+        ask = partial(super().joined, command)
+        return ask() if self._patience is None else self._patience(ask)
 
     def rerun_fw(self, fw_id: int, *arguments: Any, **options: Any) -> Any:
         """Rerun a firework, as FireWorks does, once its workflow is free."""
@@ -82,28 +95,17 @@ class CampaignLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no typ
         return super().rerun_fw(fw_id, *arguments, **options)
 
     def complete_launch(self, launch_id: int, action: Any = None, state: str = "COMPLETED") -> Any:
-        """Complete a launch, as FireWorks does; a rerun job leaves no jobs of its earlier run beside those it makes."""
+        """Complete a launch, as FireWorks does; a rerun job leaves no jobs of its earlier run beside those it makes.
+
+        A step that stopped because the job of the queue ends is made ready again.
+        """
+        if state == "FIZZLED" and is_out_of_time(action) and (launch := put_back(self, launch_id, action)):
+            return launch
         fw_id = rerun_firework(self, launch_id) if state == "COMPLETED" else None
         if fw_id is not None:
             self._free_workflow(fw_id)
             drop_made_before(self, fw_id, OUTPUTS)
         return super().complete_launch(launch_id, action, state)
-
-    def _refresh_wf(self, fw_id: int) -> None:
-        self._free_workflow(fw_id)
-        super()._refresh_wf(fw_id)
-
-    def _free_workflow(self, fw_id: int) -> None:
-        locked = {"nodes": fw_id, "locked": {"$exists": True}}
-        end = time.monotonic() + self.stale_lock_seconds
-        while self.workflows.count_documents(locked):
-            if time.monotonic() > end:
-                self.workflows.update_one(locked, {"$unset": {"locked": True}})
-                break
-            time.sleep(LOCK_POLL_SECONDS)
-        if not self.workflows.count_documents({"nodes": fw_id}, limit=1):
-            msg = f"firework {fw_id}: expected a workflow that has it, found none: was the LaunchPad reset?"
-            raise DatabaseError(msg)
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ class Database:
             strm_lvl="WARNING",
             mongoclient_kwargs={"serverSelectionTimeoutMS": SERVER_TIMEOUT_MS},
         )
+        # a MongoDB answers before its disk does: there a trip is short, and its users may not have the command
+        launchpad.joins_writes = self.embedded
         if self.patience is not None:
             launchpad.wait_with(self.patience)
         return launchpad
@@ -206,6 +210,9 @@ class Database:
         launchpad.wf_user_indices = list(WORKFLOW_INDEXES)
         launchpad.user_indices = list(FIREWORK_INDEXES)
         launchpad.tuneup()
+        for collection, orders in ((launchpad.fireworks, FIREWORK_ORDERS), (launchpad.workflows, WORKFLOW_ORDERS)):
+            for order in orders:
+                collection.create_index(list(order))
         outputs = self.collections[OUTPUTS]
         for index in OUTPUT_INDEXES:
             outputs.create_index([(name, 1) for name in index])

@@ -25,6 +25,12 @@ from hightc.launch.settings import Settings, load_settings
 from hightc.launch.store import Database, open_database
 
 IDLE_SECONDS = 0.5
+BEGUN = tuple(state for state in ACTIVE if state != "READY")
+"""States of fireworks that a worker has: no more than there are workers."""
+
+STEPS_A_LOOK = 4
+"""Steps that are read first for each worker of this machine, to see what may run side by side."""
+
 Q_GROUP = " ph.x q "
 """In the name of a step that computes a group of q points beside others of the same material."""
 
@@ -68,9 +74,11 @@ def work(campaign: str, database: Database, directory: Path, name: str, settings
 
 def _may_become_ready(database: Database, query: dict[str, Any]) -> bool:
     """Whether a step may follow from what is ready or runs on this machine; other machines go on by themselves."""
-    active = {**query, "state": {"$in": list(ACTIVE)}}
-    fireworks = database.launchpad.fireworks.find(active, {"state": 1, "launches": 1})
-    return any(firework["state"] == "READY" or runs_here(database.launchpad, firework) for firework in fireworks)
+    fireworks = database.launchpad.fireworks
+    if fireworks.count_documents({**query, "state": "READY"}, limit=1):
+        return True
+    begun = fireworks.find({**query, "state": {"$in": list(BEGUN)}}, {"state": 1, "launches": 1})
+    return any(runs_here(database.launchpad, firework) for firework in begun)
 
 
 def share_of_cores(campaign: str, database: Database, settings: Settings) -> int:
@@ -85,14 +93,26 @@ def share_of_cores(campaign: str, database: Database, settings: Settings) -> int
     settings
         Settings of this machine.
     """
-    active = {"spec.campaign": campaign, "state": {"$in": list(ACTIVE)}}
-    fireworks = database.launchpad.fireworks.find(active, {"name": 1, "spec.material": 1})
-    # steps of one material run one after another, but for groups of q points
-    side_by_side = {
-        (entry["spec"].get("material"), entry["name"] if Q_GROUP in entry["name"] else "") for entry in fireworks
-    }
-    workers = worker_count(settings, max(len(side_by_side), 1))
+    most = worker_count(settings, sys.maxsize)
+    workers = worker_count(settings, max(_side_by_side(campaign, database, most), 1))
     return max(settings.processes, available_cores(settings) // workers)
+
+
+def _side_by_side(campaign: str, database: Database, most: int) -> int:
+    """Count what may run side by side now, up to a number; of the steps that are ready no more are read than needed."""
+    fireworks = database.launchpad.fireworks
+    found: set[tuple[Any, str]] = set()
+    for states in (BEGUN, ("READY",)):
+        active, length = {"spec.campaign": campaign, "state": {"$in": list(states)}}, STEPS_A_LOOK * most
+        while len(found) < most:
+            steps = list(fireworks.find(active, {"name": 1, "spec.material": 1}).limit(length))
+            # steps of one material run one after another, but for groups of q points
+            found |= {(step["spec"].get("material"), step["name"] if Q_GROUP in step["name"] else "") for step in steps}
+            if len(steps) < length:
+                break
+            # many ready steps of few materials are rare
+            length *= STEPS_A_LOOK
+    return len(found)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         Command line; that of the process if None.
     """
-    parser = argparse.ArgumentParser(prog="hightc worker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="hightc.launch.worker", description=__doc__)
     parser.add_argument("campaign", help="name of the campaign")
     parser.add_argument("--directory", type=Path, required=True, help="folder of the campaign")
     parser.add_argument("--number", type=int, default=0, help="number of the worker on this machine")

@@ -1,4 +1,4 @@
-"""Commands that read: find, getMore, killCursors, aggregate, count, distinct, explain."""
+"""Commands that read: find, getMore, killCursors, aggregate, count, distinct."""
 
 from itertools import islice
 from typing import Any
@@ -9,7 +9,7 @@ from hightc.launch.embedded_mongo.collection import Collection, Found
 from hightc.launch.embedded_mongo.commands import Context, Reply, command
 from hightc.launch.embedded_mongo.cursors import Answer
 from hightc.launch.embedded_mongo.errors import Code, CommandError, unsupported
-from hightc.launch.embedded_mongo.matching import strict_filter
+from hightc.launch.embedded_mongo.matching import Filter, strict_filter
 from hightc.launch.embedded_mongo.mongomock_core import Document, project
 from hightc.launch.embedded_mongo.pipeline import distinct, leading_match, run, sorted_by
 from hightc.launch.embedded_mongo.updating import require_size
@@ -116,37 +116,27 @@ def count(context: Context) -> Reply:
 @command("distinct", understands="key query", ignores="hint")
 def distinct_values(context: Context) -> Reply:
     """Return the different values at a path."""
-    found = context.engine.collection(context.namespace).find(strict_filter(context.command.get("query") or {}))
-    reply = {"values": distinct((match.document for match in found), context.command["key"]), "ok": 1.0}
+    query, path = strict_filter(context.command.get("query") or {}), context.command["key"]
+    reply = {"values": distinct_in(context.engine.collection(context.namespace), query, path), "ok": 1.0}
     require_size(encode(reply))
     return reply
 
 
-@command("explain", understands="verbosity")
-def explain(context: Context) -> Reply:
-    """Tell whether a find or count would use an index, and how many documents it looks at."""
-    asked = context.command[context.name]
-    kind = next(iter(asked))
-    if kind not in ("find", "count"):
-        raise unsupported(f"explain of {kind}, only of find and count")
-    collection = context.engine.collection(f"{context.database}.{asked[kind]}")
-    query = strict_filter(asked.get("filter") or asked.get("query") or {})
-    before = collection.examined
-    returned = sum(1 for _ in collection.find(query))
-    examined = collection.examined - before
-    stage = {"stage": "IXSCAN" if collection.indexed(query) else "COLLSCAN"}
-    return {
-        "queryPlanner": {"namespace": collection.namespace, "winningPlan": stage, "rejectedPlans": []},
-        "executionStats": {"executionSuccess": True, "nReturned": returned, "totalDocsExamined": examined},
-        "ok": 1.0,
-    }
+def distinct_in(collection: Collection, query: Filter, path: str) -> list[Any]:
+    """Return the different values at a path among the matches of a strict filter."""
+    posted = collection.distinct_posted(path, query)
+    return distinct((match.document for match in collection.find(query)), path) if posted is None else posted
 
 
 def select(
     collection: Collection, query: Document, *, sort: Document | None = None, skip: int = 0, limit: int = 0
 ) -> list[Found]:
     """Return the documents that match, sorted, cut to ``skip`` and ``limit`` (0: no limit)."""
-    matching = collection.find(strict_filter(query))
+    strict = strict_filter(query)
+    ordered = collection.find_in_order(strict, sort, skip + limit) if sort and limit else None
+    if ordered is not None:
+        return list(islice(ordered, skip, skip + limit))
+    matching = collection.find(strict)
     if sort:
         found = sorted_by(matching, sort, lambda match: match.document)
         return found[skip : skip + limit if limit else None]

@@ -99,6 +99,11 @@ class Cursors:
             number = 0
         return {"cursor": {"nextBatch": batch, "id": Int64(number), "ns": namespace}, "ok": 1.0}
 
+    def length(self, number: int) -> int:
+        """Close a cursor and return how many documents it had; 0 if there is none."""
+        cursor = self._open.pop(number, None)
+        return 0 if cursor is None else len(cursor.documents)
+
     def kill(self, number: int) -> bool:
         """Close a cursor; tell whether it was open."""
         return self._open.pop(number, None) is not None

@@ -1,19 +1,26 @@
-"""Equality indexes of one collection: from a value at a path to the few documents that may hold it."""
+"""Indexes of one collection: from a value, or a range, at a path to the few documents that may hold it."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from bson import ObjectId
+from bson import Int64, ObjectId
 
 from hightc.launch.embedded_mongo.errors import Code, CommandError
 from hightc.launch.embedded_mongo.matching import Filter, conjuncts, strict_filter
 from hightc.launch.embedded_mongo.mongomock_core import Document, keys_at, matches, values_at
 from hightc.launch.embedded_mongo.ordering import Key, key_of
 
+# Operators whose matches lie side by side in the order of keys.
+RANGES = frozenset({"$gt", "$gte", "$lt", "$lte"})
+# What keys of arrays begin with.
+ARRAY: Key = key_of([])[:1]
 # Values whose equality the postings answer; for any other the collection is scanned.
 _SCALARS = (str, int, float, bool, type(None), ObjectId, bytes)
+# Values of which the postings hold all equals and nothing else.
+_EXACT = frozenset({str, int, Int64, ObjectId})
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ class Postings:
 
     path: str
     positions: dict[Key, int | set[int]] = field(default_factory=dict)
+    _in_order: list[Key] | None = None
 
     def add(self, document: Document, position: int) -> None:
         """Post a document."""
@@ -101,6 +109,8 @@ class Postings:
             held = self.positions.get(key)
             if held is None:
                 self.positions[key] = position
+                if self._in_order is not None:
+                    insort(self._in_order, key)
             elif isinstance(held, set):
                 held.add(position)
             elif held != position:
@@ -112,19 +122,56 @@ class Postings:
             held = self.positions.get(key)
             if isinstance(held, set):
                 held.discard(position)
-                if not held:
-                    del self.positions[key]
-            elif held is not None:
+            if held is not None and (isinstance(held, int) or not held):
                 del self.positions[key]
+                if self._in_order is not None:
+                    del self._in_order[bisect_left(self._in_order, key)]
 
     def find(self, values: Iterable[Any]) -> list[set[int]]:
         """Return the positions posted under each of `values`."""
-        found = []
-        for key in {key_of(value) for value in values}:
-            held = self.positions.get(key)
-            if held is not None:
-                found.append(held if isinstance(held, set) else {held})
-        return found
+        return [self.at(key) for key in {key_of(value) for value in values} if key in self.positions]
+
+    def at(self, key: Key) -> set[int]:
+        """Return the positions posted under a key."""
+        held = self.positions.get(key, set())
+        return held if isinstance(held, set) else {held}
+
+    def items(self) -> Iterator[tuple[Key, set[int]]]:
+        """Yield each key with the positions posted under it."""
+        for key, held in self.positions.items():
+            yield key, held if isinstance(held, set) else {held}
+
+    def find_range(self, bounds: Mapping[str, Any]) -> list[set[int]]:
+        """Return the positions posted under keys that are within bounds, and of the same kind as these.
+
+        The keys are put in order when a range is first asked for, and kept so from then on.
+
+        Parameters
+        ----------
+        bounds
+            Values by operator, one of `RANGES`.
+        """
+        keys = self._keys_in_order()
+        low, high = 0, len(keys)
+        for operator, value in bounds.items():
+            key = key_of(value)
+            # MongoDB compares values of one type only: keys begin with it
+            low, high = max(low, bisect_left(keys, key[:1])), min(high, bisect_left(keys, (key[0] + 1,)))
+            if operator in ("$gt", "$gte"):
+                low = max(low, (bisect_left if operator == "$gte" else bisect_right)(keys, key))
+            else:
+                high = min(high, (bisect_right if operator == "$lte" else bisect_left)(keys, key))
+        return [self.at(key) for key in keys[low:high]]
+
+    def holds_arrays(self) -> bool:
+        """Tell whether a document has an array at the very path, and not on the way to it."""
+        keys = self._keys_in_order()
+        return bisect_left(keys, ARRAY) < bisect_left(keys, (ARRAY[0] + 1,))
+
+    def _keys_in_order(self) -> list[Key]:
+        if self._in_order is None:
+            self._in_order = sorted(self.positions)
+        return self._in_order
 
 
 @dataclass
@@ -189,19 +236,20 @@ def candidates(query: Filter, postings: dict[str, Postings]) -> set[int] | None:
 
 
 def is_decided(query: Filter, postings: dict[str, Postings]) -> bool:
-    """Tell whether the candidates are the matches: every clause asks an indexed path for one text or one of several.
+    """Tell whether the candidates are the matches: each clause asks an indexed path for exact values.
 
-    A text equals nothing but itself, and an array that holds it is posted under it and matches.
+    Texts, whole numbers and object ids equal nothing that has another key, and an array that holds one is posted under
+    it and matches.
     """
     clauses = list(conjuncts(query))
     return bool(clauses) and all(
-        path in postings and _texts(condition) for clause in clauses for path, condition in clause.items()
+        path in postings and _has_exact_keys(condition) for clause in clauses for path, condition in clause.items()
     )
 
 
-def _texts(condition: Any) -> bool:
+def _has_exact_keys(condition: Any) -> bool:
     values = [condition["$eq"]] if "$eq" in condition else condition.get("$in", [None])
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+    return isinstance(values, list) and all(type(value) in _EXACT for value in values)
 
 
 def _size(parts: list[set[int]]) -> int:
@@ -213,10 +261,40 @@ def _clause_candidates(clause: Filter, postings: dict[str, Postings]) -> list[se
     if path == "$or":
         branches = [candidates(branch, postings) for branch in condition]
         return None if any(branch is None for branch in branches) else [branch for branch in branches if branch]
+    if "$elemMatch" in condition and not path.startswith("$"):
+        # a member of the array meets each clause: the document is posted under what the member holds
+        inner = _member_clauses(path, condition["$elemMatch"], postings)
+        known = candidates({"$and": inner}, postings) if inner else None
+        return None if known is None else [known]
     if path not in postings:
         return None
+    if RANGES.issuperset(condition) and all(map(is_scalar, condition.values())):
+        return postings[path].find_range(condition)
     values = list(_indexable_values(condition))
     return postings[path].find(values) if values or condition.get("$in") == [] else None
+
+
+def _member_clauses(path: str, query: Filter, postings: dict[str, Postings]) -> list[Filter]:
+    """What a document holds one member of whose array at `path` meets `query`; bounds on one value of it are joined."""
+    clauses: list[Filter] = []
+    ranges: dict[str, Filter] = {}
+    for part in conjuncts(query):
+        ((name, condition),) = part.items()
+        place = f"{path}.{name}"
+        if name.startswith("$") or place not in postings:
+            continue
+        if RANGES.issuperset(condition) and not postings[place].holds_arrays():
+            joined = ranges.setdefault(place, {})
+            if joined.keys().isdisjoint(condition):
+                joined.update(condition)
+        else:
+            clauses.append({place: condition})
+    return [*clauses, *({place: joined} for place, joined in ranges.items())]
+
+
+def is_scalar(value: Any) -> bool:
+    """Tell whether the indexes answer what is asked of a value."""
+    return isinstance(value, _SCALARS) and value == value  # noqa: PLR0124 - not NaN, which equals nothing
 
 
 def _indexable_values(condition: Document) -> Iterator[Any]:

@@ -10,7 +10,13 @@ import threading
 import time
 from pathlib import Path
 
-from hightc.launch.embedded_mongo import commands_admin, commands_query, commands_write
+from hightc.launch.embedded_mongo import (
+    commands_admin,
+    commands_bulk,
+    commands_explain,
+    commands_query,
+    commands_write,
+)
 from hightc.launch.embedded_mongo.commands import run
 from hightc.launch.embedded_mongo.cursors import Cursors
 from hightc.launch.embedded_mongo.engine import Engine, Limit
@@ -21,7 +27,7 @@ from hightc.launch.embedded_mongo.wire import read_request, write_reply
 __all__ = ["ALREADY_SERVED", "Server", "serve"]
 
 # The modules that fill the command table.
-COMMANDS = (commands_admin, commands_query, commands_write)
+COMMANDS = (commands_admin, commands_bulk, commands_explain, commands_query, commands_write)
 # Exit status when another server holds the directory (BSD's EX_TEMPFAIL).
 ALREADY_SERVED = 75
 

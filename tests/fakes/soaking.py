@@ -51,6 +51,8 @@ class Soak:
         Workers and servers that were killed.
     said
         What was said of the database.
+    crashes
+        Errors of workers in their logs: what they ran then runs again though nobody killed them.
     """
 
     seconds: float
@@ -60,6 +62,7 @@ class Soak:
     repeated: int
     killed: Counter[str]
     said: list[str] = field(default_factory=list)
+    crashes: int = 0
 
 
 def expected_chains(jobs: int) -> Chains:
@@ -77,6 +80,7 @@ def faults_of(soak: Soak, reference: Chains, jobs: int) -> list[str]:
         f"{len(different)} documents differ: {different[:3]}" if different else "",
         f"{soak.documents} documents, expected {jobs}" if soak.documents != jobs else "",
         f"states {soak.states}" if soak.states != {"COMPLETED": jobs} else "",
+        f"{soak.crashes} errors in the logs of the workers" if soak.crashes else "",
         # a killed worker's step runs again, one for each; a server that goes away costs no step
         f"{soak.repeated} steps repeated by {soak.killed['worker']} killed workers"
         if soak.repeated > soak.killed["worker"]
@@ -172,4 +176,5 @@ def _outcome(database: Database, directory: Path, seconds: float, killed: Counte
         repeated=sum(runs) - len(runs),
         killed=killed,
         said=told,
+        crashes=sum(path.read_text(errors="replace").count("Traceback") for path in directory.glob("workers/*.log")),
     )

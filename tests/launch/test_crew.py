@@ -136,6 +136,22 @@ def test_child_of_a_killed_worker_does_not_outlive_it(run_worker, crew_of, datab
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
+def test_workers_that_ended_beside_steps_that_only_seemed_to_wait_start_again(run_worker, crew_of, database):
+    submission = run_worker.submit("A", [answer("one"), answer("two")])
+    first = submission.fw_ids[0]
+    database.launchpad.fireworks.update_one({"fw_id": first}, {"$set": {"state": "COMPLETED"}})
+    # whoever wrote that the first step has ended was killed before the workflow heard of it
+    told = {f"fw_states.{first}": "RUNNING", "state": "RUNNING"}
+    database.launchpad.workflows.update_one({"nodes": first}, {"$set": told})
+    crew = crew_of(submission)
+    crew.start()
+    tend_until(crew)
+    assert [entry["output"] for entry in database.collections[OUTPUTS].find({})] == ["two"]
+    assert crew.fault is None
+    workflow = database.launchpad.workflows.find_one({})
+    assert (workflow["state"], set(workflow["fw_states"].values())) == ("COMPLETED", {"COMPLETED"})
+
+
 def test_crew_refuses_to_start_beside_a_worker_of_an_earlier_run(run_worker, crew_of):
     crew = crew_of(run_worker.submit("A", [answer(1)]))
     crew.require_alone()

@@ -3,46 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fakes.stepping_jobs import groups, number
 from fakes.tiny_campaign import TinyRun
 from fireworks import LaunchPad
-from jobflow import Response, job
 
 from hightc.launch.lpad import write_launchpad_file
 from hightc.launch.store import Database
-from hightc.makers.dynamic_jobs import replace_by, running_job, take_the_place_of
-
-
-@job
-def number(value: int) -> int:
-    """Give a number back."""
-    return value
-
-
-@job
-def groups() -> Response[Any]:
-    """Make as many jobs as a file says, and a last one in the own place; none for zero."""
-    count, this = int(Path("../count").read_text()), running_job()
-    if not count:
-        return Response(output=0)
-    jobs = {"0": number(0)}
-    for index in range(1, count):
-        jobs[str(index)] = number(jobs[str(index - 1)].output)
-    last = nested(count, jobs[str(count - 1)].output)
-    take_the_place_of(last, this.uuid, this.index + 1)
-    return replace_by({**jobs, "last": last}, "groups", output=-1)
-
-
-@job
-def nested(count: int, after: int) -> Response[Any]:
-    """Make one more job in the own place, which sums up."""
-    this = running_job()
-    assert after == 0
-    more = number(10 * count)
-    take_the_place_of(more, this.uuid, this.index + 1)
-    return replace_by({"more": more}, "nested", output=-2)
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from fakes.tiny_campaign import NAME, submit_jobs
 from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 
 from hightc.launch import embedded_mongo
+from hightc.launch.claims import Claims
 from hightc.launch.crew import Crew
 from hightc.launch.errors import DatabaseAwayError, DatabaseError
-from hightc.launch.patience import Patience, PatientCollection
-from hightc.launch.recovery import Claims
+from hightc.launch.patience import CLAIMED_BY, Patience, PatientCollection, is_signed, sign_of
 from hightc.launch.settings import Settings
 from hightc.launch.store import OUTPUTS, Database, open_database
 
@@ -131,6 +131,29 @@ def test_cursor_reads_again_from_the_first_document(database, patience):
     patient = PatientCollection(collection, patience)
     cursor = patient.find({}).sort("a", -1).limit(2)
     assert [entry["a"] for entry in cursor] == [entry["a"] for entry in cursor] == [3, 2]
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_step_whose_claim_was_not_answered_is_taken_once_and_no_other_with_it(database, patience, arrives):
+    collection = database.collections["claimed"]
+    collection.insert_many([{"n": n, "state": "READY"} for n in (1, 2)])
+    ready, take = {"state": "READY"}, {"$set": {"state": "RESERVED"}}
+    patient = PatientCollection(Flaky(collection, 1, arrives=arrives), patience)
+    assert patient.find_one_and_update(ready, take, sort=[("n", -1)])["n"] == 2
+    (taken,) = collection.find({"state": "RESERVED"})
+    assert taken["n"] == 2
+    assert is_signed(taken[CLAIMED_BY], sign_of(os.getpid()))
+
+
+def test_lock_tells_who_holds_it(database, patience):
+    collection = database.collections["signed"]
+    collection.insert_one({"nodes": [1]})
+    free, lock = {"nodes": 1, "locked": {"$exists": False}}, {"$set": {"locked": True}}
+    PatientCollection(collection, patience).find_one_and_update(free, lock)
+    mark = collection.find_one({})["locked"]
+    assert is_signed(mark, sign_of(os.getpid()))
+    assert not is_signed(mark, sign_of(os.getpid())[:-1])
+    assert not is_signed(True, sign_of(os.getpid()))
 
 
 def test_claim_that_was_never_begun_is_undone_after_a_while(run_worker, database):

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 from contextlib import closing
+from uuid import uuid4
 
 import numpy as np
 import pytest
+from fakes.chosen_server import is_embedded, with_database
 from jobflow import job
 from pymatgen.core import Lattice, Structure
 
@@ -146,18 +148,16 @@ STORED = (
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """The embedded server with documents that jobflow stored, as campaigns do, oldest first."""
-    directory = tmp_path_factory.mktemp("mongo")
-    try:
-        found = Database(uri=embedded_mongo.start(directory), name="hightc", embedded=True)
+def database(server):
+    """A database with documents that jobflow stored, as campaigns do, oldest first."""
+    name = f"hightc_test_{uuid4().hex[:12]}"
+    found = Database(uri=with_database(server, name), name=name, embedded=is_embedded(server))
+    with closing(found.client):
         with found.job_store() as store:
             for document in STORED:
                 compute(document).run(store)
-        with closing(found.client):
-            yield found
-    finally:
-        embedded_mongo.stop(directory)
+        yield found
+        found.client.drop_database(name)
 
 
 def labels(found) -> list[str]:

@@ -158,6 +158,25 @@ def test_step_that_finished_meanwhile_is_not_put_back(run_worker, database):
     assert run_worker() == 0
 
 
+def test_workflow_that_was_half_written_is_mended(run_worker, database, recover, capsys):
+    first, second = run_worker.submit("A", [answer(1), answer(2)]).fw_ids
+    launchpad = database.launchpad
+    launchpad.fireworks.update_one({"fw_id": first}, {"$set": {"state": "COMPLETED"}})
+    stray = {**launchpad.fireworks.find_one({"fw_id": second}), "fw_id": 999}
+    del stray["_id"]
+    launchpad.fireworks.insert_one(stray)
+    assert recover(NAME, "--dry-run") == 0
+    assert "half written: 1 workflows, 1 steps in none, would be mended" in capsys.readouterr().out
+    assert states(database) == {first: "COMPLETED", second: "WAITING", 999: "WAITING"}
+    assert recover(NAME) == 0
+    said = capsys.readouterr().out
+    assert "half written: 1 workflows, 1 steps in none; mended: 2" in said
+    assert "next: hightc run" in said
+    assert states(database) == {first: "COMPLETED", second: "READY"}
+    assert recover(NAME) == 0
+    assert "half written" not in capsys.readouterr().out
+
+
 def test_result_that_lies_finished_on_disk_is_taken_over_without_a_program(
     run_worker, database, tmp_path, monkeypatch, recover
 ):
