@@ -7,7 +7,7 @@ workflow without some fireworks: it is recognised and removed, and the material 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +20,9 @@ Item = TypeVar("Item")
 
 KEYS_A_QUERY = 1000
 """Keys or ids in one query: far below the 16 MB of a message of MongoDB."""
+
+MATERIALS_A_QUERY = 100
+"""Materials whose fireworks are asked for at once: about 1,000."""
 
 WORKFLOWS_A_BATCH = 100
 """Workflows written at once: about 1,000 fireworks, 10 MB."""
@@ -55,8 +58,37 @@ def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
         yield items[start : start + size]
 
 
-def known_workflows(launchpad: LaunchPad, keys: Sequence[str], field: str) -> dict[str, KnownWorkflow]:
+def find_among(
+    collection: Any, field: str, values: Sequence[Any], fields: Mapping[str, int]
+) -> Iterator[dict[str, Any]]:
+    """Documents whose field has one of many values, `KEYS_A_QUERY` values a query.
+
+    Parameters
+    ----------
+    collection
+        Collection of the database.
+    field
+        An indexed field.
+    values
+        Any number of values.
+    fields
+        Projection.
+
+    Yields
+    ------
+    dict
+        Each document once for each query that finds it.
+    """
+    for part in batches(values, KEYS_A_QUERY):
+        yield from collection.find({field: {"$in": list(part)}}, fields)
+
+
+def known_workflows(
+    launchpad: LaunchPad, keys: Sequence[str], field: str, steps: Collection[str]
+) -> dict[str, KnownWorkflow]:
     """Workflows of materials by key; those that a kill left without some fireworks are removed first.
+
+    Of the fireworks, only those that may hold the field are read; whether the others are there is counted.
 
     Parameters
     ----------
@@ -65,7 +97,9 @@ def known_workflows(launchpad: LaunchPad, keys: Sequence[str], field: str) -> di
     keys
         Keys of materials.
     field
-        Field of ``spec`` that is read with each firework.
+        Field of ``spec`` that is read.
+    steps
+        Names of the steps that may hold it, without the label of the material.
 
     Raises
     ------
@@ -73,29 +107,37 @@ def known_workflows(launchpad: LaunchPad, keys: Sequence[str], field: str) -> di
         If fireworks of a workflow are gone though others of it were begun: that no kill explains.
     """
     nodes: dict[str, list[int]] = {}
-    for part in batches(keys, KEYS_A_QUERY):
-        query = {"metadata.key": {"$in": list(part)}}
-        for found in launchpad.workflows.find(query, {"metadata.key": 1, "nodes": 1, "_id": 0}):
-            nodes.setdefault(found["metadata"]["key"], [int(node) for node in found["nodes"]])
-    present = _present_fireworks(launchpad, [node for ids in nodes.values() for node in ids], field)
-    whole: dict[str, KnownWorkflow] = {}
-    for key, ids in nodes.items():
-        values = [present[node] for node in ids if node in present]
-        if len(values) < len(ids):
-            _remove_part(launchpad, key, ids)
-        else:
-            whole[key] = KnownWorkflow(tuple(ids), tuple(value for value in values if value is not None))
-    return whole
+    labels: dict[str, str] = {}
+    fields = {"metadata.key": 1, "metadata.material": 1, "nodes": 1, "_id": 0}
+    for found in find_among(launchpad.workflows, "metadata.key", keys, fields):
+        key = found["metadata"]["key"]
+        nodes.setdefault(key, [int(node) for node in found["nodes"]])
+        labels.setdefault(key, str(found["metadata"].get("material", "")))
+    missing = _missing_fireworks(launchpad, [node for ids in nodes.values() for node in ids])
+    for key in [key for key, ids in nodes.items() if not missing.isdisjoint(ids)]:
+        _remove_part(launchpad, key, nodes.pop(key))
+    values: dict[int, Any] = {}
+    for part in batches(list(nodes), MATERIALS_A_QUERY):
+        ids = [node for key in part for node in nodes[key]]
+        names = [f"{labels[key]} {step}" for key in part for step in steps]
+        query = {"fw_id": {"$in": ids}, "name": {"$in": names}}
+        for firework in launchpad.fireworks.find(query, {"fw_id": 1, f"spec.{field}": 1, "_id": 0}):
+            values[int(firework["fw_id"])] = _spec(firework).get(field)
+    return {
+        key: KnownWorkflow(tuple(ids), tuple(values[node] for node in ids if values.get(node) is not None))
+        for key, ids in nodes.items()
+    }
 
 
-def _present_fireworks(launchpad: LaunchPad, ids: Sequence[int], field: str) -> dict[int, Any]:
-    """What each firework that is there holds in a field of its spec; None where it has none."""
-    found: dict[int, Any] = {}
+def _missing_fireworks(launchpad: LaunchPad, ids: Sequence[int]) -> set[int]:
+    """Which of some fireworks are not there."""
+    missing: set[int] = set()
     for part in batches(ids, KEYS_A_QUERY):
-        fields = {"fw_id": 1, f"spec.{field}": 1, "_id": 0}
-        for firework in launchpad.fireworks.find({"fw_id": {"$in": list(part)}}, fields):
-            found[int(firework["fw_id"])] = _spec(firework).get(field)
-    return found
+        among = {"fw_id": {"$in": list(part)}}
+        if launchpad.fireworks.count_documents(among) < len(part):
+            there = {int(firework["fw_id"]) for firework in launchpad.fireworks.find(among, {"fw_id": 1})}
+            missing |= set(part) - there
+    return missing
 
 
 def _spec(firework: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -182,7 +182,9 @@ def _cost_lines(survey: CampaignSurvey, learned: Mapping[CostedProgram, LearnedF
     hours = {item.label: item.cost.core_hours(factors) for item in survey.materials if item.cost}
     lines = []
     if hours:
-        lines.append(f"core-hours: about {sum(hours.values()):.3g}; the dearest: {_dearest(hours)}")
+        cheap = [item.electrons.core_hours(factors) for item in survey.materials if item.electrons]
+        funnel = f" at most, {sum(cheap):.3g} of it before the first gate of the funnel" if cheap else ""
+        lines.append(f"core-hours: about {sum(hours.values()):.3g}{funnel}; the dearest: {_dearest(hours)}")
     for program, found in sorted(learned.items()):
         lines.append(f"  {program}: {found.factor:.2g} times the estimate, the median of {found.runs} finished runs")
     if not learned:

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 
 from hightc.launch.campaign_command import add_campaign
 from hightc.launch.campaign_help import CAMPAIGN_EPILOG
-from hightc.launch.cluster_command import add_cluster
+from hightc.launch.cluster_command import add_cluster, add_worker
 from hightc.launch.command_parser import CommandParser
 from hightc.launch.errors import LaunchError
 from hightc.launch.export_command import add_export
 from hightc.launch.failures_listing import add_failures
 from hightc.launch.fermi_command import add_fermi
+from hightc.launch.funnel_command import add_funnel
 from hightc.launch.gui_command import add_gui
+from hightc.launch.plain_text import plain_text
 from hightc.launch.query_command import add_query, positive
 from hightc.launch.recover_command import add_recover
+from hightc.launch.report_command import add_report
 from hightc.launch.sources_command import add_sources
 from hightc.launch.status_command import add_status
 from hightc.launch.tc_command import add_tc
@@ -86,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except (LaunchError, CalculationError) as error:
-        print(f"hightc: {error}", file=sys.stderr)
+        print(f"hightc: {plain_text(str(error))}", file=sys.stderr)
         return EXPECTED_ERROR
     except KeyboardInterrupt:
         print("hightc: interrupted; give the same command again to continue", file=sys.stderr)
@@ -134,8 +137,10 @@ def _parser() -> CommandParser:
     _add_run(commands)
     add_campaign(commands)
     add_status(commands)
+    add_funnel(commands)
     add_recover(commands)
     add_gui(commands)
+    add_report(commands)
     add_tc(commands)
     add_query(commands)
     add_export(commands)
@@ -144,6 +149,7 @@ def _parser() -> CommandParser:
     _add_pseudos(commands)
     _add_database(commands)
     add_cluster(commands)
+    add_worker(commands)
     add_sources(commands)
     _add_command(commands, "settings", _settings, "every setting with its value, where it comes from and what it means")
     add_failures(commands)

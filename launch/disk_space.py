@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hightc.launch.bulk_launchpad import find_among
 from hightc.launch.campaign import Material
 from hightc.launch.crew import worker_count
+from hightc.launch.dispatch import study_makers
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
+from hightc.makers.cost import Studied
 from hightc.makers.disk import Keep, drop_scratch, held_bytes
-from hightc.makers.disk_need import DiskNeed, estimate_disk_need
+from hightc.makers.disk_need import DiskNeed
+from hightc.makers.disk_need_studies import estimate_material_need
 from hightc.makers.errors import ScratchError
 from hightc.makers.execution import BYTES_PER_GB
 from hightc.makers.qe.pseudopotentials import family_directory
+from hightc.workflows.magnetic_softness import MagneticSoftnessFlowMaker
+
+MOST_ESTIMATED = 200
+"""Materials of which the disk is estimated one by one."""
+
+MOST_LABELS = 10
+"""Materials that one line names."""
 
 SETTLED = ("COMPLETED", "DEFUSED")
 """States of workflows that will write nothing more."""
@@ -35,18 +46,23 @@ class CampaignNeed:
         Label of the material that needs most; None if none is left.
     unknown
         Labels of materials whose need cannot be estimated.
+    sampled
+        Materials that the estimate is made of, the largest among them; None: all.
     """
 
     need_gb: float
     free_gb: float
     largest: str | None
     unknown: tuple[str, ...]
+    sampled: int | None = None
 
     @property
     def message(self) -> str:
         """One line for the user; empty if nothing is left to compute."""
-        unknown = f"unknown for {', '.join(self.unknown)} (no valence in a pseudopotential)" if self.unknown else ""
-        need = f"about {self.need_gb:.2g} GB needed, most for {self.largest}" if self.largest else ""
+        labels = ", ".join(self.unknown[:MOST_LABELS]) + (", ..." if len(self.unknown) > MOST_LABELS else "")
+        unknown = f"unknown for {labels} (no valence in a pseudopotential)" if self.unknown else ""
+        made_of = f" (estimated from {self.sampled} materials)" if self.sampled else ""
+        need = f"about {self.need_gb:.2g} GB needed{made_of}, most for {self.largest}" if self.largest else ""
         said = "; ".join(part for part in (need, unknown) if part)
         return f"disk: {said}; {self.free_gb:.3g} GB free" if said else ""
 
@@ -57,7 +73,8 @@ def campaign_need(
     """Estimate what a campaign has still to write.
 
     Everything that is kept of each material, and the scratch files of as many as run side by side, the largest first;
-    what their folders hold already is taken off.
+    what their folders hold already is taken off. Of more than `MOST_ESTIMATED` materials, the largest and every so
+    many of the others are estimated, and stand for all: one estimate takes 15 ms.
 
     Parameters
     ----------
@@ -70,28 +87,60 @@ def campaign_need(
     settings
         Settings of this machine.
     """
-    query = {"metadata.key": {"$in": [material.key for material in materials]}, "state": {"$in": list(SETTLED)}}
-    settled = {entry["metadata"]["key"] for entry in database.launchpad.workflows.find(query, {"metadata.key": 1})}
+    keys = [material.key for material in materials]
+    found = find_among(database.launchpad.workflows, "metadata.key", keys, {"metadata.key": 1, "state": 1, "_id": 0})
+    settled = {entry["metadata"]["key"] for entry in found if entry["state"] in SETTLED}
     left = [material for material in materials if material.key not in settled]
-    needs: dict[str, DiskNeed] = {}
-    for material in left:
-        family = family_directory(material.recipe.pseudopotential_family, settings.pseudopotentials_directory)
-        need = estimate_disk_need(material.structure, material.recipe, family, material.wannier)
-        if need is not None:
-            needs[material.tag.material] = need
-    kept = sum(need.kept(settings.keep) for need in needs.values())
+    weights = _sample(left)
+    estimated = {number: _estimate(left[number], settings) for number in weights}
+    needs = {number: need for number, need in estimated.items() if need is not None}
+    kept = sum(weights[number] * need.kept(settings.keep) for number, need in needs.items())
     scratch = sorted((need.peak - need.kept(settings.keep) for need in needs.values()), reverse=True)
-    held = sum(
-        min(held_bytes(directory / material.folder), needs[material.tag.material].peak)
-        for material in left
-        if material.tag.material in needs
-    )
+    held = _held(left, {number: need.peak if need else 0.0 for number, need in estimated.items()}, directory)
     total = kept + sum(scratch[: worker_count(settings, len(left))]) - held
+    largest = max(needs, key=lambda number: needs[number].peak, default=None)
     return CampaignNeed(
         need_gb=max(0.0, total) / BYTES_PER_GB,
         free_gb=shutil.disk_usage(directory).free / BYTES_PER_GB,
-        largest=max(needs, key=lambda label: needs[label].peak, default=None),
-        unknown=tuple(material.tag.material for material in left if material.tag.material not in needs),
+        largest=None if largest is None else left[largest].tag.material,
+        unknown=tuple(left[number].tag.material for number, need in estimated.items() if need is None),
+        sampled=len(weights) if len(weights) < len(left) else None,
+    )
+
+
+def _sample(materials: Sequence[Material]) -> dict[int, float]:
+    """Which materials are estimated, and how many each stands for: the largest for itself alone."""
+    if len(materials) <= MOST_ESTIMATED:
+        return dict.fromkeys(range(len(materials)), 1.0)
+    sizes = [material.structure.volume * material.recipe.ecutwfc_ry**1.5 for material in materials]
+    ordered = sorted(range(len(materials)), key=lambda number: -sizes[number])
+    largest, others = ordered[: MOST_ESTIMATED // 4], ordered[MOST_ESTIMATED // 4 :]
+    count = MOST_ESTIMATED - len(largest)
+    chosen = [others[number * len(others) // count] for number in range(count)]
+    return dict.fromkeys(largest, 1.0) | dict.fromkeys(chosen, len(others) / count)
+
+
+def _estimate(material: Material, settings: Settings) -> DiskNeed | None:
+    family = family_directory(material.recipe.pseudopotential_family, settings.pseudopotentials_directory)
+    ladders = [maker for maker in study_makers(material, 1) if isinstance(maker, MagneticSoftnessFlowMaker)]
+    studied = Studied(
+        electron_phonon="electron_phonon" in material.studies,
+        wannier=material.wannier,
+        nesting=material.nesting,
+        magnetism=material.magnetism,
+        magnetic_runs=sum(len(maker.make(material.structure, material.tag).jobs) for maker in ladders),
+    )
+    return estimate_material_need(material.structure, material.recipe, family, studied)
+
+
+def _held(materials: Sequence[Material], peaks: Mapping[int, float], directory: Path) -> float:
+    """Bytes that folders of materials hold, no more of each than it needs, or than those estimated need on average."""
+    usual = sum(peaks.values()) / len(peaks) if peaks else 0.0
+    there = {entry.name for entry in directory.iterdir()}
+    return sum(
+        min(held_bytes(directory / material.folder), peaks.get(number, usual))
+        for number, material in enumerate(materials)
+        if material.folder in there
     )
 
 

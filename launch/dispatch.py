@@ -11,20 +11,26 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fireworks import LaunchPad, Workflow
-from jobflow import Flow, JobConfig, OutputReference
+from jobflow import Flow, Job, JobConfig, OutputReference
 from jobflow.managers.fireworks import flow_to_workflow
 
-from hightc.launch.bulk_launchpad import WORKFLOWS_A_BATCH, add_workflows, batches, known_workflows
+from hightc.launch.bulk_launchpad import WORKFLOWS_A_BATCH, add_workflows, batches, find_among, known_workflows
 from hightc.launch.campaign import Campaign, Material
+from hightc.launch.campaign_file import STUDIES, Study
+from hightc.launch.cost_learning import factors_by_program
 from hightc.launch.errors import LaunchError
 from hightc.launch.progress_line import ProgressLine, Tell
+from hightc.launch.resources import Estimates
+from hightc.launch.settings import load_settings
 from hightc.launch.store import Database
+from hightc.makers.dynamic_jobs import PRIORITY, TO_COME
 from hightc.makers.electron_phonon import Alpha2FMaker
 from hightc.makers.epw import FineMeshMaker
 from hightc.makers.tc import TcMaker
 from hightc.workflows.electron_phonon import ElectronPhononFlowMaker
 from hightc.workflows.magnetic_softness import MagneticSoftnessFlowMaker
 from hightc.workflows.nesting import NestingFlowMaker
+from hightc.workflows.screening import ScreeningFlowMaker
 
 ACTIVE = ("READY", "RESERVED", "RUNNING")
 """States of fireworks on which something will still happen by itself."""
@@ -35,6 +41,13 @@ MU_STAR = "mu_star"
 WORKER_PREFIX = "hightc@"
 MOST_SOURCES = 20
 """Records of its sources that the workflow of a material carries."""
+
+CHEAP_FIRST = 10_000
+"""Added to the priorities of the stage that a funnel begins with: the candidates are known before the best are taken.
+More than any material has steps, so that these still stand in their order (:func:`in_order`)."""
+
+STUDY_OF: dict[type, Study] = {MagneticSoftnessFlowMaker: "magnetic_softness", NestingFlowMaker: "nesting"}
+"""Study that a flow belongs to; that of any other is the first."""
 
 TC_STEPS = {Alpha2FMaker.name: TcMaker.name, FineMeshMaker.name: f"{TcMaker.name} wannier"}
 """Name of the step that computes Tc by the name of the step whose spectrum it takes, one a route."""
@@ -62,7 +75,9 @@ class Submission:
     q_jobs: int = 1
 
 
-def make_workflow(material: Material, directory: Path, *, q_jobs: int = 1) -> Workflow:
+def make_workflow(
+    material: Material, directory: Path, *, q_jobs: int = 1, factors: Mapping[str, float] | None = None
+) -> Workflow:
     """FireWorks workflow of one material.
 
     Parameters
@@ -73,11 +88,17 @@ def make_workflow(material: Material, directory: Path, *, q_jobs: int = 1) -> Wo
         Folder of the campaign; each step runs in a sub-folder of its own.
     q_jobs
         Runs of ph.x side by side, where the material does not say.
+    factors
+        What each program takes over the estimate, as finished runs show.
     """
     parts: list[Workflow] = []
+    first = 1
     for maker in study_makers(material, q_jobs):
-        first = 1 + sum(len(part.fws) for part in parts)
-        parts.append(schedule(maker.make(material.structure, material.tag), material, directory, first=first))
+        flow = maker.make(material.structure, material.tag)
+        flow.update_metadata({"study": STUDY_OF.get(type(maker), STUDIES[0])}, dynamic=True)
+        later = list(maker.to_come(material.structure, material.tag)) if isinstance(maker, ScreeningFlowMaker) else []
+        parts.append(schedule(flow, material, directory, first=first, to_come=later, factors=factors))
+        first += len(parts[-1].fws) + len(later)
     # new ids are given in the order of the fireworks: the first step has the highest
     fireworks = sorted((firework for part in parts for firework in part.fws), key=lambda firework: int(firework.fw_id))
     links = {parent: children for part in parts for parent, children in part.links.items()}
@@ -86,7 +107,7 @@ def make_workflow(material: Material, directory: Path, *, q_jobs: int = 1) -> Wo
 
 def study_makers(
     material: Material, q_jobs: int
-) -> Iterator[ElectronPhononFlowMaker | MagneticSoftnessFlowMaker | NestingFlowMaker]:
+) -> Iterator[ElectronPhononFlowMaker | ScreeningFlowMaker | MagneticSoftnessFlowMaker | NestingFlowMaker]:
     """One maker of a flow for each study of a material.
 
     Parameters
@@ -97,7 +118,7 @@ def study_makers(
         Runs of ph.x side by side, where the material does not say.
     """
     if "electron_phonon" in material.studies:
-        yield ElectronPhononFlowMaker(
+        route = ElectronPhononFlowMaker(
             recipe=material.recipe,
             tc=TcMaker(mu_star=material.mu_star),
             q_jobs=material.q_jobs or q_jobs,
@@ -105,6 +126,7 @@ def study_makers(
             wannier=material.wannier,
             nesting=material.nesting,
         )
+        yield route if material.funnel is None else ScreeningFlowMaker(funnel=material.funnel, route=route)
     if material.magnetism is not None:
         yield MagneticSoftnessFlowMaker(recipe=material.recipe, magnetism=material.magnetism)
     if material.nesting is not None:
@@ -113,7 +135,15 @@ def study_makers(
         yield NestingFlowMaker(recipe=material.recipe, nesting=material.nesting)
 
 
-def schedule(flow: Flow, material: Material, directory: Path, *, first: int = 1) -> Workflow:
+def schedule(
+    flow: Flow,
+    material: Material,
+    directory: Path,
+    *,
+    first: int = 1,
+    to_come: Sequence[Job] = (),
+    factors: Mapping[str, float] | None = None,
+) -> Workflow:
     """Workflow of a flow, its fireworks named by label and step, each with its folder.
 
     Parameters
@@ -126,22 +156,27 @@ def schedule(flow: Flow, material: Material, directory: Path, *, first: int = 1)
         Folder of the campaign.
     first
         Number of its first step.
+    to_come
+        Steps that its last one may add when it runs: they are named and configured now, so that they then stand beside
+        the others.
+    factors
+        What each program takes over the estimate, as finished runs show.
     """
+    estimates = Estimates(material, factors)
     flow.update_metadata({"campaign": material.tag.campaign, "material": material.tag.material}, dynamic=True)
-    names = [job.name for job in flow.jobs]
-    for position, job in enumerate(flow.jobs, start=first):
-        step = job.name.lower().replace(" ", "-").replace(".x", "")
-        job.update_config(
-            JobConfig(
-                manager_config={
-                    "_launch_dir": str(directory / material.folder / f"{position:02d}-{step}"),
-                    # later steps first: a material that is under way is finished before the next is begun
-                    "_priority": position,
-                    **({MU_STAR: list(material.mu_star)} if isinstance(getattr(job, "maker", None), TcMaker) else {}),
-                }
-            )
-        )
-        job.name = f"{material.tag.material} {names[position - first]}"
+    jobs = [job for job in flow.jobs if isinstance(job, Job)]
+    later = [
+        {"step": job.name, "configuration": _configuration(job, position, directory, estimates)}
+        for position, job in enumerate(to_come, start=first + len(jobs))
+    ]
+    for position, job in enumerate(jobs, start=first):
+        told = _configuration(job, position, directory, estimates)
+        if later:
+            told[PRIORITY] += CHEAP_FIRST
+        if later and job is jobs[-1]:
+            told[TO_COME] = later
+        job.update_config(JobConfig(manager_config=told))
+        job.name = f"{material.tag.material} {job.name}"
     return flow_to_workflow(
         flow,
         allow_external_references=True,
@@ -150,9 +185,24 @@ def schedule(flow: Flow, material: Material, directory: Path, *, first: int = 1)
             "campaign": material.tag.campaign,
             "material": material.tag.material,
             "key": material.key,
+            # what hightc funnel must know before there are documents
+            **({"route": "wannier"} if material.wannier else {}),
+            **({"studies": list(material.studies)} if material.studies != STUDIES[:1] else {}),
+            **({"funnel": material.funnel.summary} if material.funnel else {}),
             **({"sources": _sources(material)} if material.sources else {}),
         },
     )
+
+
+def _configuration(job: Job, position: int, directory: Path, estimates: Estimates) -> dict[str, Any]:
+    """What FireWorks is told of a step, which has its name without the material's."""
+    material = estimates.material
+    step = job.name.lower().replace(" ", "-").replace(".x", "")
+    return {
+        "_launch_dir": str(directory / material.folder / f"{position:02d}-{step}"),
+        **estimates.configuration(job, position),
+        **({MU_STAR: list(material.mu_star)} if isinstance(getattr(job, "maker", None), TcMaker) else {}),
+    }
 
 
 def _sources(material: Material) -> dict[str, Any]:
@@ -176,7 +226,7 @@ def in_order(fireworks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _place(firework: Mapping[str, Any]) -> tuple[float, float]:
-    return float(firework.get("spec", {}).get("_priority", 0)), -int(firework["fw_id"])
+    return float(firework.get("spec", {}).get(PRIORITY, 0)) % CHEAP_FIRST, -int(firework["fw_id"])
 
 
 def nodes_of(submission: Submission, database: Database) -> list[int]:
@@ -189,8 +239,27 @@ def nodes_of(submission: Submission, database: Database) -> list[int]:
     database
         The database.
     """
-    workflow = database.launchpad.workflows.find_one({"nodes": {"$in": list(submission.fw_ids)}}, {"nodes": 1})
-    return sorted(workflow["nodes"]) if workflow else list(submission.fw_ids)
+    return nodes_of_each([submission], database)[0]
+
+
+def nodes_of_each(submissions: Sequence[Submission], database: Database) -> list[list[int]]:
+    """Fireworks of many materials now, as `nodes_of`, with few queries.
+
+    Parameters
+    ----------
+    submissions
+        Materials in the LaunchPad.
+    database
+        The database.
+    """
+    found: dict[int, list[int]] = {}
+    ids = [fw_id for submission in submissions for fw_id in submission.fw_ids]
+    for workflow in find_among(database.launchpad.workflows, "nodes", ids, {"nodes": 1, "_id": 0}):
+        found |= dict.fromkeys(workflow["nodes"], sorted(workflow["nodes"]))
+    return [
+        next((found[fw_id] for fw_id in submission.fw_ids if fw_id in found), list(submission.fw_ids))
+        for submission in submissions
+    ]
 
 
 def submit(
@@ -214,18 +283,24 @@ def submit(
         Where a line of progress goes now and then; None says nothing.
     """
     launchpad = database.launchpad
-    known = known_workflows(launchpad, [material.key for material in campaign.materials], MU_STAR)
+    keys = [material.key for material in campaign.materials]
+    known = known_workflows(launchpad, keys, MU_STAR, TC_STEPS.values())
     ids: dict[str, tuple[int, ...]] = {}
+    line = ProgressLine(tell, "looking for Tc steps", len(known))
     for material in campaign.materials:
         if material.key in known:
+            line.show(len(ids))
             found = known[material.key]
-            has_tc = "electron_phonon" not in material.studies or list(material.mu_star) in found.values
+            # behind the gates of a funnel there may be no Tc at any mu* yet
+            no_tc = "electron_phonon" not in material.studies or not found.values
+            has_tc = no_tc or list(material.mu_star) in found.values
             added = [] if has_tc else _add_mu_star(launchpad, found.nodes, material, directory)
             ids[material.key] = tuple(sorted((*found.nodes, *added), reverse=True))
     new = [material for material in campaign.materials if material.key not in known]
+    factors = factors_by_program(database, load_settings()) if new else {}
     line = ProgressLine(tell, "submitting", len(new))
     for batch in batches(new, WORKFLOWS_A_BATCH):
-        workflows = [make_workflow(material, directory, q_jobs=q_jobs) for material in batch]
+        workflows = [make_workflow(material, directory, q_jobs=q_jobs, factors=factors) for material in batch]
         ids |= zip((material.key for material in batch), add_workflows(launchpad, workflows), strict=True)
         line.show(len(ids) - len(known))
     return tuple(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -17,18 +16,28 @@ from hightc.analysis.documents import (
     FermiDocument,
     GapDocument,
     Gate,
+    GateDecisionDocument,
     MagnetismDocument,
     PhononDocument,
     TcDocument,
     WannierDocument,
 )
 from hightc.analysis.documents.alpha2f import Route
+from hightc.launch.bulk_launchpad import batches, find_among
 from hightc.launch.campaign import Material
 from hightc.launch.campaign_file import Study
-from hightc.launch.dispatch import ACTIVE, Submission, in_order, nodes_of
+from hightc.launch.dispatch import ACTIVE, Submission, in_order, nodes_of_each
+from hightc.launch.lazy_documents import GATES_OF, LazyDocuments
 from hightc.launch.store import OUTPUTS, Database
+from hightc.launch.stored_words import error_message
 
 PRECISE_FIRST: tuple[Route, ...] = ("wannier", "linear_response")
+
+MATERIALS_A_CHUNK = 50
+"""Materials whose documents are read at once: about 5 MB, ten times that in the memory of the embedded server."""
+
+DECISIVE = frozenset({"tc", "decision"})
+"""Kinds of documents of which outcomes need more than their gates."""
 
 GATES_BESIDE = frozenset({"wannier", "fermi_energy"})
 """Gates that stop the Wannier route alone: what stops a material is another matter."""
@@ -38,10 +47,6 @@ STUDY_DOCUMENTS: dict[Study, str] = {"magnetic_softness": "magnetism", "nesting"
 
 GATES_THAT_INFORM = frozenset({"nonmagnetic"})
 """Gates that stop nothing: they say of an answer what a reader of Tc must know."""
-
-TRACEBACK = "Traceback (most recent call last):"
-OWN_ERROR = re.compile(r"^hightc\.[\w.]+: ")
-MODULE_OF_ERROR = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 
 
 class Outcome(StrEnum):
@@ -180,7 +185,17 @@ class MaterialResult:
             return self.gate.message
         if self.failure is not None:
             return f"{self.failure.step}: {self.failure.reason}"
-        return None if self.outcome is Outcome.ANSWERED else f"not finished: {self.fault or 'run the campaign again'}"
+        if self.outcome is Outcome.ANSWERED:
+            return None
+        return self.held or f"not finished: {self.fault or 'run the campaign again'}"
+
+    @property
+    def held(self) -> str | None:
+        """Why a gate of the funnel waits for a number; None if none does."""
+        found = [item for item in self.documents.get("decision", ()) if isinstance(item, GateDecisionDocument)]
+        if not found or found[-1].decision != "held":
+            return None
+        return f"held after {found[-1].after}: {'; '.join(found[-1].reasons)}"
 
 
 def _tc_at(documents: Mapping[str, Sequence[Document]], mu_star: Sequence[float], route: Route) -> TcDocument | None:
@@ -207,7 +222,40 @@ def collect_results(
     fault
         How workers died, for what they left without a reason; None if none did.
     """
-    return tuple(_collect(submission, database, fault) for submission in submissions)
+    return tuple(iterate_results(submissions, database, fault=fault))
+
+
+def iterate_results(
+    submissions: Iterable[Submission],
+    database: Database,
+    *,
+    fault: str | None = None,
+    kinds: Collection[str] | None = None,
+) -> Iterator[MaterialResult]:
+    """Read what became of the materials of a campaign, so many at a time, with a few queries for all of these.
+
+    A document is validated when it is asked for; whoever keeps no result keeps the documents of
+    `MATERIALS_A_CHUNK` materials in memory at most.
+
+    Parameters
+    ----------
+    submissions
+        The campaign's materials.
+    database
+        The database.
+    fault
+        How workers died, for what they left without a reason; None if none did.
+    kinds
+        Kinds of documents that are read whole; of others it is known that they are there, and their gates. None reads
+        all. Those that outcomes depend on (`DECISIVE`) are read in any case.
+
+    Yields
+    ------
+    MaterialResult
+        In the order of the submissions.
+    """
+    for chunk in batches(tuple(submissions), MATERIALS_A_CHUNK):
+        yield from _collect_chunk(chunk, database, fault, None if kinds is None else {*kinds, *DECISIVE})
 
 
 def with_arrays(results: Sequence[MaterialResult], database: Database) -> tuple[MaterialResult, ...]:
@@ -239,37 +287,41 @@ def _load_fermi(result: MaterialResult, store: JobStore) -> MaterialResult:
     return replace(result, documents={**result.documents, "fermi": (loaded,)})
 
 
-def _collect(submission: Submission, database: Database, fault: str | None) -> MaterialResult:
-    fireworks = list(
-        database.launchpad.fireworks.find(
-            {"fw_id": {"$in": nodes_of(submission, database)}},
-            {"fw_id": 1, "name": 1, "state": 1, "launches": 1, "spec._priority": 1, "spec._tasks.job.uuid": 1},
-        )
-    )
-    uuids = [task["job"]["uuid"] for firework in fireworks for task in firework["spec"]["_tasks"]]
-    documents: dict[str, tuple[Document, ...]] = {}
-    found = database.collections[OUTPUTS].find({"uuid": {"$in": uuids}}, {"uuid": 1, "index": 1, "output": 1})
-    # a later job that took the place of an earlier one has the greater index, and what it replaced counts no more
-    stored = {entry["uuid"]: entry for entry in sorted(found, key=lambda entry: int(entry["index"]))}.values()
-    for entry in stored:
-        output = entry.get("output")
-        if isinstance(output, dict) and output.get("kind") in DOCUMENTS:
-            kind = str(output["kind"])
-            documents[kind] = (*documents.get(kind, ()), DOCUMENTS[kind].model_validate(output))
+def _collect_chunk(
+    submissions: Sequence[Submission], database: Database, fault: str | None, kinds: Collection[str] | None
+) -> Iterator[MaterialResult]:
+    fields = {"fw_id": 1, "name": 1, "state": 1, "launches": 1, "spec._priority": 1, "spec._tasks.job.uuid": 1}
+    nodes = nodes_of_each(submissions, database)
+    found = find_among(database.launchpad.fireworks, "fw_id", [node for ids in nodes for node in ids], fields)
+    by_id = {int(firework["fw_id"]): firework for firework in found}
+    fireworks = [[by_id[node] for node in ids if node in by_id] for ids in nodes]
+    uuids = [[str(task["job"]["uuid"]) for step in steps for task in step["spec"]["_tasks"]] for steps in fireworks]
+    outputs = _read_outputs([uuid for wanted in uuids for uuid in wanted], database, kinds)
+    failed = [next((step for step in in_order(steps) if step["state"] == "FIZZLED"), None) for steps in fireworks]
+    failures = _failures([step for step in failed if step is not None], database, fault)
+    unread = frozenset() if kinds is None else frozenset(DOCUMENTS).difference(kinds)
+    for submission, steps, wanted, step in zip(submissions, fireworks, uuids, failed, strict=True):
+        stored = sorted((outputs[uuid] for uuid in wanted if uuid in outputs), key=lambda entry: entry[0])
+        documents = LazyDocuments([output for _, output in stored], unread)
+        failure = None if step is None else failures[int(step["fw_id"])]
+        settled = not any(step["state"] in ACTIVE for step in steps)
+        yield _result(submission, documents, failure, settled=settled, fault=fault)
+
+
+def _result(
+    submission: Submission, documents: LazyDocuments, failure: StepFailure | None, *, settled: bool, fault: str | None
+) -> MaterialResult:
     gate = next(
         (
             gate
-            for group in documents.values()
-            for document in group
-            for gate in document.gates
+            for kind in documents
+            for group in documents.gates_of(kind)
+            for gate in group
             if not gate.passed and gate.name not in GATES_THAT_INFORM
         ),
         None,
     )
-    failed = next((found for found in in_order(fireworks) if found["state"] == "FIZZLED"), None)
-    failure = _failure(failed, database, fault) if failed else None
     answered = _answered(submission.material, documents)
-    settled = not any(found["state"] in ACTIVE for found in fireworks)
     if all(answered) or (any(answered) and settled and failure is None):
         outcome = Outcome.ANSWERED
     elif failure is not None and settled and gate is not None and gate.name in GATES_BESIDE:
@@ -283,6 +335,31 @@ def _collect(submission: Submission, database: Database, fault: str | None) -> M
     return MaterialResult(submission, outcome, documents, gate, failure, fault, settled)
 
 
+def _read_outputs(
+    uuids: Sequence[str], database: Database, kinds: Collection[str] | None
+) -> dict[str, tuple[int, Mapping[str, Any]]]:
+    """Newest document of each job by the job's uuid, with its place in the order of storing."""
+    outputs = database.collections[OUTPUTS]
+    # a projection of whole documents would save little, and costs the embedded server as much as reading them
+    light = {"uuid": 1, "index": 1, "completed_at": 1, **{f"output.{name}": 1 for name in GATES_OF}}
+    found = find_among(outputs, "uuid", uuids, {} if kinds is None else light)
+    # a later job that took the place of an earlier one has the greater index, and what it replaced counts no more
+    newest = {str(entry["uuid"]): entry for entry in sorted(found, key=lambda entry: int(entry["index"]))}
+    ordered = sorted(newest.values(), key=lambda entry: str(entry.get("completed_at", "")))
+    if kinds is not None:
+        wanted = {entry["_id"]: entry for entry in ordered if _kind(entry) in kinds}
+        for entry in find_among(outputs, "_id", list(wanted), {}):
+            wanted[entry["_id"]]["output"] = entry["output"]
+    return {
+        str(entry["uuid"]): (place, entry["output"]) for place, entry in enumerate(ordered) if _kind(entry) in DOCUMENTS
+    }
+
+
+def _kind(entry: Mapping[str, Any]) -> str | None:
+    output = entry.get("output")
+    return output.get("kind") if isinstance(output, dict) else None
+
+
 def _answered(material: Material, documents: Mapping[str, Sequence[Document]]) -> list[bool]:
     """Whether each thing that was asked of a material has its document."""
     answered = []
@@ -290,33 +367,26 @@ def _answered(material: Material, documents: Mapping[str, Sequence[Document]]) -
         asked = PRECISE_FIRST if material.wannier else PRECISE_FIRST[1:]
         answered += [_tc_at(documents, material.mu_star, route) is not None for route in asked]
     kinds = [kind for study, kind in STUDY_DOCUMENTS.items() if study in material.studies]
-    return answered + [bool(documents.get(kind)) for kind in kinds]
+    return answered + [kind in documents for kind in kinds]
 
 
-def _failure(firework: Mapping[str, Any], database: Database, fault: str | None) -> StepFailure:
-    launches = firework.get("launches") or []
-    launch = database.launchpad.launches.find_one({"launch_id": launches[-1]}) if launches else None
-    stored = ((launch or {}).get("action") or {}).get("stored_data") or {}
+def _failures(fireworks: Sequence[Mapping[str, Any]], database: Database, fault: str | None) -> dict[int, StepFailure]:
+    """Why each of some fireworks failed, by its id."""
+    last = {int(firework["fw_id"]): (firework.get("launches") or [None])[-1] for firework in fireworks}
+    fields = {"launch_id": 1, "launch_dir": 1, "action.stored_data._exception": 1}
+    ids = [launch_id for launch_id in last.values() if launch_id is not None]
+    launches = {
+        entry["launch_id"]: entry for entry in find_among(database.launchpad.launches, "launch_id", ids, fields)
+    }
+    return {int(step["fw_id"]): _failure(step, launches.get(last[int(step["fw_id"])], {}), fault) for step in fireworks}
+
+
+def _failure(firework: Mapping[str, Any], launch: Mapping[str, Any], fault: str | None) -> StepFailure:
+    stored = (launch.get("action") or {}).get("stored_data") or {}
     trace = str((stored.get("_exception") or {}).get("_stacktrace") or "").strip()
     return StepFailure(
         step=str(firework["name"]),
         fw_id=int(firework["fw_id"]),
         reason=error_message(trace) or fault or "it left no reason: see the logs in workers/ of the campaign's folder",
-        directory=str((launch or {}).get("launch_dir", "")),
+        directory=str(launch.get("launch_dir", "")),
     )
-
-
-def error_message(trace: str) -> str:
-    """Message of the last exception of a traceback; the class is named unless the error is one of hightc's own.
-
-    Parameters
-    ----------
-    trace
-        A formatted traceback, or a reason without one; empty if there is none.
-    """
-    lines = trace.strip().splitlines()
-    start = max((index for index, line in enumerate(lines) if line.endswith(TRACEBACK)), default=-1)
-    # frames are indented, the exception is not
-    end = next((index for index in range(start + 1, len(lines)) if not lines[index].startswith(" ")), 0)
-    message = "\n".join(lines[end:])
-    return OWN_ERROR.sub("", message) if OWN_ERROR.match(message) else MODULE_OF_ERROR.sub("", message)

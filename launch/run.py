@@ -8,7 +8,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,18 +18,21 @@ from rich.console import Console
 
 from hightc.analysis.files import write_text
 from hightc.launch.campaign import Campaign, read_campaign
+from hightc.launch.campaign_summary import KINDS as SUMMARY_KINDS
+from hightc.launch.campaign_summary import MOST_ON_A_PAGE, SETTLED, summarize, summary_lines
+from hightc.launch.campaign_watch import CampaignWatch, Look
 from hightc.launch.crew import Crew, available_cores
 from hightc.launch.disk_space import campaign_need, drop_finished, require_room
 from hightc.launch.dispatch import Submission, hold_campaign, submit
 from hightc.launch.errors import DatabaseError, LaunchError
-from hightc.launch.monitor import ProgressDisplay, clock, is_active, read_campaign_progress
+from hightc.launch.monitor import ProgressDisplay, clock
 from hightc.launch.notify import notify_hits
 from hightc.launch.patience import Patience
 from hightc.launch.recovery import recover_interrupted, set_aside
 from hightc.launch.report import MOST_FIGURES, write_report
 from hightc.launch.report_facts import ranked, reuse_lines
-from hightc.launch.report_table import result_table
-from hightc.launch.results import MaterialResult, Outcome, collect_results, with_arrays
+from hightc.launch.report_table import ranking, result_table
+from hightc.launch.results import MaterialResult, collect_results, iterate_results, with_arrays
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database, open_database
 from hightc.makers.execution import require_free_space
@@ -47,11 +50,17 @@ PACKAGES = (
     "scipy",
     "pymongo",
 )
-POLL_SECONDS = 0.5
+POLL_SECONDS, MOST_POLL_SECONDS = 0.5, 10.0
+"""Time between two looks at the progress: at least, and at most, after which a dead worker is not replaced late."""
+
+LOOK_SPACING = 9.0
+"""Pause after a look, in units of the time it took."""
+
+MOST_LABELS = 10
+"""Materials that one line names."""
+
 CORES_OF_A_Q_JOB = 4
 """Cores below which ph.x shares its k points among processes rather than its q points among jobs: that wastes less."""
-SETTLED = frozenset({Outcome.ANSWERED, Outcome.GATED})
-"""Outcomes after which nothing is left to do."""
 
 
 def run_campaign(path: Path, settings: Settings, console: Console | None = None) -> int:
@@ -90,33 +99,106 @@ def run_campaign(path: Path, settings: Settings, console: Console | None = None)
         database.prepare()
         # the campaign's name decides what is taken up in the database, wherever its folder is
         with hold_campaign(directory), hold_campaign(settings.data_directory.absolute() / "campaigns" / campaign.name):
-            results, worked = _compute(campaign, database, directory, settings, console)
-            notify_hits(results, settings, directory, console)
-        illustrated = with_figures(results, database)
+            end = CampaignEnd(campaign.name, path, directory, settings, console)
+            submissions, fault, worked = _compute(campaign, database, directory, settings, console)
+            code = conclude(end, submissions, database, fault=fault, started=started if worked else None)
     except ConnectionFailure as error:
         msg = (
             f"MongoDB at {database.address} was lost ({type(error).__name__}): what ran was stopped; mend it, then: "
             f"hightc run {path} (finished steps are kept); workers' logs: {directory / 'workers'}"
         )
         raise DatabaseError(msg) from None
-    elapsed = time.monotonic() - started
-    over = [result.submission for result in results if result.outcome in SETTLED and result.settled]
+    finally:
+        database.close()
+    console.print(f"elapsed: {clock(time.monotonic() - started)}", highlight=False)
+    return code
+
+
+@dataclass(frozen=True)
+class CampaignEnd:
+    """Where it is told what a campaign came to.
+
+    Attributes
+    ----------
+    campaign
+        Name of the campaign.
+    campaign_file
+        Its file, named in the next step of materials without an answer.
+    directory
+        Folder of the campaign, which gets its page.
+    settings
+        Settings of this machine.
+    console
+        Where to print.
+    """
+
+    campaign: str
+    campaign_file: Path
+    directory: Path
+    settings: Settings
+    console: Console
+
+
+def conclude(
+    end: CampaignEnd,
+    submissions: Sequence[Submission],
+    database: Database,
+    *,
+    fault: str | None = None,
+    started: float | None = None,
+) -> int:
+    """Tell what became of each material, send word of hits, and drop scratch files of what has finished.
+
+    Of more than `MOST_ON_A_PAGE` materials, the best are shown and the others counted.
+
+    Parameters
+    ----------
+    end
+        Where it is told.
+    submissions
+        The campaign's materials.
+    database
+        The database.
+    fault
+        How workers died, for what they left without a reason; None if none did.
+    started
+        Monotonic time at which the work began, in s; None if none was done.
+
+    Returns
+    -------
+    int
+        0 if every material has its answer or was stopped by a gate whose verdict is stored; 1 otherwise.
+    """
+    console, settings, directory = end.console, end.settings, end.directory
+    if len(submissions) > MOST_ON_A_PAGE:
+        results = iterate_results(submissions, database, fault=fault, kinds=SUMMARY_KINDS)
+        summary = summarize(results, settings.notify_tc_kelvin)
+        notify_hits(summary.hits, settings, directory, console)
+        _let_go(summary.over, directory, settings, console)
+        if summary.best:
+            console.print(ranking(summary.best))
+        for line in summary_lines(summary, end.campaign, end.campaign_file):
+            tell(console, line)
+        return 0 if summary.outcomes.keys() <= SETTLED else 1
+    collected = collect_results(submissions, database, fault=fault)
+    notify_hits(collected, settings, directory, console)
+    illustrated = with_figures(collected, database)
+    over = [result.submission for result in collected if result.outcome in SETTLED and result.settled]
     _let_go(over, directory, settings, console)
-    console.print(result_table(results, campaign_file=path))
+    console.print(result_table(collected, campaign_file=end.campaign_file))
     report = directory / "report.html"
     write_report(
         illustrated,
         report,
-        campaign=campaign.name,
+        campaign=end.campaign,
         versions=package_versions(),
-        elapsed_seconds=elapsed if worked else None,
-        campaign_file=path,
+        elapsed_seconds=None if started is None else time.monotonic() - started,
+        campaign_file=end.campaign_file,
     )
-    for line in reuse_lines(results):
+    for line in reuse_lines(collected):
         tell(console, line)
-    console.print(f"report: {report}", highlight=False, soft_wrap=True)
-    console.print(f"elapsed: {clock(elapsed)}", highlight=False)
-    return exit_code(results)
+    tell(console, f"report: {report}")
+    return exit_code(collected)
 
 
 def tell(console: Console, line: str) -> None:
@@ -231,7 +313,8 @@ def _announce(
 
 def _compute(
     campaign: Campaign, database: Database, directory: Path, settings: Settings, console: Console
-) -> tuple[tuple[MaterialResult, ...], bool]:
+) -> tuple[tuple[Submission, ...], str | None, bool]:
+    """Submit and run a campaign: its materials, how workers died, and whether anything was left to do."""
     need = campaign_need(campaign.materials, database, directory, settings)
     if need.message:
         tell(console, need.message)
@@ -241,7 +324,7 @@ def _compute(
     _announce(console, campaign, submissions, database, directory)
     crew = Crew(campaign.name, submissions, database, directory, settings)
     worked = _work(crew, database, console)
-    return collect_results(submissions, database, fault=crew.fault), worked
+    return submissions, crew.fault, worked
 
 
 def _work(crew: Crew, database: Database, console: Console) -> bool:
@@ -253,31 +336,48 @@ def _work(crew: Crew, database: Database, console: Console) -> bool:
     aside = set_aside(crew.campaign, crew.submissions, database)
     if aside:
         console.print(f"set aside {aside} steps that the campaign no longer asks for", highlight=False)
-    if not is_active(read_campaign_progress(crew.submissions, database)):
+    watch = CampaignWatch(crew.submissions, database)
+    if not watch.look().active:
         return False
     started = time.monotonic()
+    by_label = {entry.material.tag.material: entry for entry in crew.submissions}
     try:
         crew.start()
         with ProgressDisplay(console) as display:
-            tidy: set[str] = set()
             while crew.tend():
-                progress = read_campaign_progress(crew.submissions, database)
-                display.show(progress, time.monotonic() - started)
-                finished = {entry.label for entry in progress if entry.state == "finished"} - tidy
-                done = [entry for entry in crew.submissions if entry.material.tag.material in finished]
+                began = time.monotonic()
+                look = watch.look()
+                _show(display, look, began - started)
+                done = [by_label[label] for label in look.finished]
                 _let_go(done, crew.directory, crew.settings, console)
-                tidy |= finished
-                time.sleep(POLL_SECONDS)
-            display.show(read_campaign_progress(crew.submissions, database), time.monotonic() - started)
+                time.sleep(pause_after(time.monotonic() - began))
+            _show(display, watch.look(full=True), time.monotonic() - started)
     finally:
         crew.dismiss()
     return True
+
+
+def _show(display: ProgressDisplay, look: Look, elapsed_seconds: float) -> None:
+    display.show(look.progress, elapsed_seconds, counts=None if look.whole else look.counts, changed=look.changed)
+
+
+def pause_after(look_seconds: float) -> float:
+    """Time to wait before the next look at the progress, in s: looks take no more than a tenth of it.
+
+    Parameters
+    ----------
+    look_seconds
+        How long the last look took, in s.
+    """
+    return min(max(POLL_SECONDS, LOOK_SPACING * look_seconds), MOST_POLL_SECONDS)
 
 
 def _let_go(submissions: Sequence[Submission], directory: Path, settings: Settings, console: Console) -> None:
     """Drop scratch files of materials on which nothing is left to do."""
     freed = drop_finished([entry.material for entry in submissions], directory, settings.keep)
     if freed:
-        labels = ", ".join(entry.material.tag.material for entry in submissions)
+        labels = ", ".join(entry.material.tag.material for entry in submissions[:MOST_LABELS])
+        if len(submissions) > MOST_LABELS:
+            labels = f"{len(submissions)} materials"
         line = f"freed {freed / 1e6:.3g} MB of scratch files of {labels} (HIGHTC_KEEP={settings.keep})"
         tell(console, line)

@@ -18,11 +18,14 @@ from hightc.analysis.documents import (
     Correction,
     CouplingDocument,
     Document,
+    FeatureValue,
     FineMesh,
     FineMeshConvergence,
     ForceConstantsDocument,
     GapDocument,
     Gate,
+    GateDecisionDocument,
+    MomentDocument,
     PathSegment,
     PhononBandsDocument,
     PhononDocument,
@@ -37,6 +40,7 @@ from hightc.analysis.documents import (
     WannierDocument,
     WindowTrial,
 )
+from hightc.analysis.funnel_rules import FunnelGate, gates_of, judge, parse_rule
 from hightc.analysis.parsers.matdyn import CouplingTable, SpectrumFile, read_a2f_dos, read_lambda
 from hightc.analysis.spectral_function import alpha2f_document
 
@@ -234,7 +238,31 @@ def documents(
         }
     )
     parts = {**IDENTITY, "structure": structure_document.structure, "protocol": "draft", "provenance": provenance}
+    features = (FeatureValue(name="dos_per_ev_spin_atom", value=0.2, reason=None),)
+    verdict = judge(
+        FunnelGate(name="states", after="electrons", require=(parse_rule("dos_per_ev_spin_atom > 1", "electrons"),)),
+        features,
+    )
     return {
+        "moment": MomentDocument(
+            **parts,
+            starting_magnetization={"Al": 0.5},
+            total_magnetization_bohr_magneton=0.0,
+            absolute_magnetization_bohr_magneton=0.001,
+            energy_ev=-57.0,
+            reason=None,
+            k_mesh=(8, 8, 8),
+        ),
+        "decision": GateDecisionDocument(
+            **IDENTITY,
+            after="electrons",
+            decision="stopped",
+            score=None,
+            features=features,
+            verdicts=(verdict,),
+            reasons=verdict.reasons,
+            gates=gates_of((verdict,)),
+        ),
         "structure": structure_document,
         "scf": ScfDocument(
             **parts,

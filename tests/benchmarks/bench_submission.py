@@ -3,8 +3,11 @@
 Synthetic materials (fcc, bcc and rocksalt, each with a lattice constant of its own, pseudopotentials of headers alone)
 are read from a campaign file and submitted to an embedded server of its own; no program of Quantum ESPRESSO runs. Then
 the same materials are submitted again, which adds nothing, and ``hightc status`` is asked. "disk" is the estimate that
-``hightc run`` begins with, "progress" what it reads each time it looks how far every material is. Of more than
-``--read`` materials only so many are read; the others are these with other lattice constants, labels and keys.
+``hightc run`` begins with, "first look" its first look how far every material is, "look" another one while
+`N_RUNNING` materials are under way. Memory and sizes are taken then. "summary" is what a large campaign ends with, from
+`N_FINISHED` finished materials with documents as large as real ones; "documents" validates all of these, as pages need
+them. Of more than ``--read`` materials only so many are read; the others are these with other lattice constants,
+labels and keys.
 """
 
 from __future__ import annotations
@@ -17,21 +20,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fakes.finished_materials import finish, template
+from fireworks import FWorker
+
 from hightc.launch import embedded_mongo
 from hightc.launch.campaign import Campaign, read_campaign
+from hightc.launch.campaign_summary import KINDS, summarize
+from hightc.launch.campaign_watch import CampaignWatch
 from hightc.launch.disk_space import campaign_need
-from hightc.launch.dispatch import submit
-from hightc.launch.monitor import read_campaign_progress
+from hightc.launch.dispatch import Submission, submit
+from hightc.launch.results import iterate_results
 from hightc.launch.settings import Settings, load_settings
 from hightc.launch.status import read_status
 from hightc.launch.store import Database, open_database
 
+N_RUNNING, N_FINISHED = 20, 1000
 ELEMENTS = ("Al", "Cu", "Nb", "Pb", "V", "Ta", "Mo", "Re")
 Result = TypeVar("Result")
 
@@ -109,6 +120,16 @@ def enlarged(campaign: Campaign, n_materials: int) -> Campaign:
     return replace(campaign, materials=tuple(materials))
 
 
+def look(submissions: Sequence[Submission], database: Database, times: Times) -> None:
+    """Look at the progress first of all, then while some materials are under way."""
+    watch = CampaignWatch(submissions, database)
+    times.of("first look", watch.look)
+    for number in range(N_RUNNING):
+        database.launchpad.checkout_fw(FWorker(), f"/nowhere/{number}")
+    counts = times.of("look", watch.look).counts
+    assert counts["running"] == min(N_RUNNING, len(submissions))
+
+
 def measure(folder: Path, n_materials: int, n_read: int) -> None:
     """Submit a campaign twice and print one line of the table."""
     n_read = min(n_read, n_materials)
@@ -126,16 +147,23 @@ def measure(folder: Path, n_materials: int, n_read: int) -> None:
         assert not any(entry.reused for entry in first)
         assert all(entry.reused for entry in again)
         assert [entry.fw_ids for entry in first] == [entry.fw_ids for entry in again]
-        times.of("progress", lambda: read_campaign_progress(first, database))
+        look(first, database, times)
         status = times.of("status", lambda: read_status(database))
         steps = sum(status.campaigns[0].steps.values())
         command = [sys.executable, "-m", "hightc.launch.cli", "status"]
         times.of("hightc status", lambda: subprocess.run(command, check=False, stdout=subprocess.DEVNULL))
         server = embedded_mongo.status(folder / "data" / "mongo")
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        own, servers = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, peak_mb(server.pid or os.getpid())
+        finished = first[:N_FINISHED]
+        finish(finished, database, template())
+        times.of("summary", lambda: summarize(iterate_results(finished, database, kinds=KINDS), 10.0))
+        times.of(
+            "documents",
+            lambda: sum(len(group) for one in iterate_results(finished, database) for group in one.documents.values()),
+        )
         database.close()
         shown = " | ".join(f"{seconds:.2f}" for seconds in times.seconds.values())
-        memory = f"{own:.0f} | {peak_mb(server.pid or os.getpid()):.0f}"
+        memory = f"{own:.0f} | {servers:.0f}"
         size = f"{(server.data_bytes or 0) / 1e6:.0f} | {server.journal_bytes / 1e6:.0f}"
         print(
             f"| {n_materials} | {n_read} | {steps} | {shown} | {memory} | {server.n_documents} | {size} |", flush=True
@@ -148,9 +176,10 @@ def main() -> None:
     parser.add_argument("--materials", type=int, nargs="+", default=[100], help="how many, one line of the table each")
     parser.add_argument("--read", type=int, default=1000, help="materials that are read from a file at most")
     options = parser.parse_args()
-    steps = "read s | disk s | submit s | again s | progress s | read_status s | hightc status s"
+    steps = "read s | disk s | submit s | again s | first look s | look s | read_status s | hightc status s"
+    steps += f" | summary of {N_FINISHED} s | documents of {N_FINISHED} s"
     print(f"| materials | of them read | steps | {steps} | own MB | server MB | documents | data MB | journal MB |")
-    print(f"|--:{'|--:' * 14}|")
+    print(f"|--:{'|--:' * 17}|")
     for n_materials in options.materials:
         with tempfile.TemporaryDirectory(prefix="bench_submission_") as folder:
             measure(Path(folder), n_materials, options.read)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from fakes.counted_database import CountedDatabase
 from fakes.tiny_campaign import ALUMINIUM, tiny_campaign
-from fireworks import FWorker
+from fireworks import Firework, FWorker, ScriptTask, Workflow
 
 from hightc.launch import bulk_launchpad
 from hightc.launch.bulk_launchpad import KEYS_A_QUERY, WORKFLOWS_A_BATCH, add_workflows, batches, known_workflows
-from hightc.launch.dispatch import MU_STAR, make_workflow, submit
+from hightc.launch.dispatch import MU_STAR, make_workflow, nodes_of_each, submit
 from hightc.launch.errors import DatabaseError
 
 LABELS = ("A", "B", "C")
@@ -91,12 +94,33 @@ def test_incomplete_workflow_that_was_begun_is_left_alone(campaign, database, tm
 def test_known_workflows_tell_what_their_fireworks_hold(campaign, database, tmp_path):
     submit(campaign, database, tmp_path)
     keys = [material.key for material in campaign.materials]
-    known = known_workflows(database.launchpad, [*keys, "nobody"], MU_STAR)
+    known = known_workflows(database.launchpad, [*keys, "nobody"], MU_STAR, ["Tc"])
     assert list(known) == keys
     assert {tuple(map(tuple, entry.values)) for entry in known.values()} == {((0.1, 0.13, 0.16),)}
-    assert known_workflows(database.launchpad, [], MU_STAR) == {}
+    assert known_workflows(database.launchpad, [], MU_STAR, ["Tc"]) == {}
 
 
 def test_batches_are_whole_and_in_order():
     assert [list(part) for part in batches(range(7), 3)] == [[0, 1, 2], [3, 4, 5], [6]]
     assert WORKFLOWS_A_BATCH < KEYS_A_QUERY == bulk_launchpad.KEYS_A_QUERY
+
+
+def test_submitting_again_asks_no_more_for_many_materials_than_for_few(campaign, database, tmp_path):
+    asked = []
+    for materials in (campaign.materials[:1], campaign.materials):
+        submissions = submit(replace(campaign, materials=materials), database, tmp_path)
+        counted = CountedDatabase.of(database)
+        assert all(entry.reused for entry in submit(replace(campaign, materials=materials), counted, tmp_path))
+        assert nodes_of_each(submissions, counted) == [sorted(entry.fw_ids) for entry in submissions]
+        asked.append(counted.asked()[0])
+        counted.close()
+    assert asked == [4, 4]
+
+
+def test_nodes_of_each_hold_what_running_jobs_added(campaign, database, tmp_path):
+    first, second, *_ = submit(campaign, database, tmp_path)
+    database.launchpad.append_wf(Workflow([Firework(ScriptTask.from_str("true"))]), [first.fw_ids[0]])
+    found = nodes_of_each([second, first], database)
+    assert found[0] == sorted(second.fw_ids)
+    assert set(found[1]) > set(first.fw_ids)
+    assert len(found[1]) == len(first.fw_ids) + 1

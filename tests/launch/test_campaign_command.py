@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from fakes.tiny_campaign import ALUMINIUM, write_campaign
 
@@ -65,6 +67,20 @@ def test_campaign_that_can_be_computed_is_costed(command, tmp_path, capsys):
     assert "nothing to learn from here yet" in out
     assert "disk: about " in out
     assert not (tmp_path / "data" / "mongo").exists()  # no database is started to ask it
+
+
+def test_campaign_with_a_funnel_is_costed_at_most_and_for_its_cheap_stage(command, tmp_path, capsys):
+    funnel = '\n[funnel]\nmoment = true\n[[funnel.gates]]\nrequire = ["dos_per_ev_spin_atom >= 0.1"]\n'
+    path = write_campaign(tmp_path, ALUMINIUM + funnel)
+    with_valence(tmp_path, "Al")
+    assert command("check", str(path)) == 0
+    out = capsys.readouterr().out
+    found = re.search(r"core-hours: about (\S+) at most, (\S+) of it before the first gate of the funnel", out)
+    most, electrons = map(float, found.groups())
+    assert 0 < electrons < most / 2
+    assert "1 scf moment" in out
+    assert "1 electrons gate" in out
+    assert "1 ph.x electron-phonon" in out
 
 
 def test_what_cannot_be_computed_is_counted_by_reason(command, tmp_path, capsys):

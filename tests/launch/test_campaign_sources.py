@@ -54,7 +54,7 @@ def test_a_named_material_wins_over_one_of_a_source(tmp_path, settings):
     campaign = tiny_campaign(tmp_path, settings, text, "Al", "Ni", "Nb")
     (niobium,) = [material for material in campaign.materials if material.tag.material == "Nb_bcc"]
     assert niobium.structure.lattice.a == pytest.approx(3.4 * 3**0.5 / 2)
-    assert niobium.sources == ()
+    assert [(record.kind, record.id) for record in niobium.sources] == [("prototype", "bcc Nb 3.4")]
 
 
 def test_nothing_to_compute_is_an_error_with_the_first_reason(tmp_path, settings):
@@ -71,6 +71,8 @@ def test_fault_of_a_source_is_named(tmp_path, settings):
 def test_workflows_say_where_their_material_is_from(tmp_path, settings, database):
     submit(tiny_campaign(tmp_path, settings, ALUMINIUM + SOURCES, "Al", "Ni", "Nb"), database, tmp_path)
     found = {entry["metadata"]["material"]: entry["metadata"] for entry in database.launchpad.workflows.find()}
-    assert "sources" not in found["Al"]
+    assert found["Al"]["sources"]["first"] == [
+        {"kind": "prototype", "id": "fcc Al 4.05", "location": "tiny.toml", "tc_meaning": "not_given"}
+    ]
     assert found["Nb_bcc_50GPa"]["sources"]["count"] == 1
     assert found["Nb_bcc_50GPa"]["sources"]["first"][0]["kind"] == "prototype"

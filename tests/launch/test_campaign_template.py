@@ -6,8 +6,10 @@ import tomllib
 
 import pytest
 
+from hightc.analysis.funnel_features import FEATURES
 from hightc.launch.campaign_file import CampaignFile, MaterialEntry, PseudopotentialChoice, parse_campaign_file
 from hightc.launch.campaign_template import campaign_template, toml
+from hightc.launch.funnel_file import FunnelTable, GateTable
 from hightc.launch.sources.table import SOURCE_MODELS
 from hightc.makers.qe import magnetic_recipe, nesting_recipe, recipe, wannier_recipe
 
@@ -53,11 +55,27 @@ def test_every_key_of_a_table_is_named(name):
 
 def test_every_key_of_a_campaign_and_of_its_sources_is_named():
     text = campaign_template()
-    tables = {name.partition(".")[0] for name in TABLES} | {"sources"}
+    tables = {name.partition(".")[0] for name in TABLES} | {"sources", "funnel"}
     assert keys(text.partition("\n[")[0]) == set(CampaignFile.model_fields) - tables
     for kind, model in SOURCE_MODELS.items():
-        part = text.partition(f'#kind = "{kind}"')[2].partition("#[[sources]]")[0]
+        part = text.partition(f'#kind = "{kind}"')[2].partition("#[[sources]]")[0].partition("# ---")[0]
         assert keys(part) == set(model.model_fields) - {"kind"}
+
+
+def test_every_key_of_a_funnel_and_of_its_gates_is_named():
+    funnel, _, gates = campaign_template().partition("#[funnel]")[2].partition("#[[funnel.gates]]")
+    assert keys(funnel) == set(FunnelTable.model_fields) - {"gates"}
+    assert keys(gates) == set(GateTable.model_fields)
+    assert all(name in gates for name in FEATURES)
+
+
+def test_funnel_of_the_template_can_be_read_when_it_is_asked_for(tmp_path):
+    start, _, funnel = campaign_template().partition("\n#[funnel]")
+    asked = re.sub(r"^#(\[.+\]|\w+ = .+)$", r"\1", f"#[funnel]{funnel}", flags=re.MULTILINE)
+    path = tmp_path / "new.toml"
+    path.write_text(f"{start}\n{asked}")
+    found = parse_campaign_file(path).funnel
+    assert found == FunnelTable(gates=(GateTable(),))
 
 
 def test_every_key_has_a_description():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from fakes.campaign_machine import Machine
 from fakes.tiny_campaign import ALUMINIUM, tiny_campaign
 
 from hightc.launch.campaign import Material, read_campaign
-from hightc.launch.disk_space import CampaignNeed, campaign_need, drop_finished, require_room
+from hightc.launch.disk_space import MOST_ESTIMATED, CampaignNeed, campaign_need, drop_finished, require_room
 from hightc.launch.dispatch import submit
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
@@ -81,6 +82,21 @@ def test_wannier_route_needs_more(materials, database, tmp_path, settings) -> No
     ]
     # four functions of Al on 8x8x8 k points: 26 MB of wavefunctions and copies, 9 MB of coupling, 23 MB of texts
     assert needs[0] + 0.05 < needs[1] < needs[0] + 0.5
+
+
+def test_some_of_many_materials_stand_for_all(materials, database, tmp_path, settings) -> None:
+    (material,) = materials()
+    large = replace(material, structure=material.structure.copy().scale_lattice(2 * material.structure.volume))
+    large = replace(large, tag=material.tag.model_copy(update={"material": "large"}))
+    count = MOST_ESTIMATED + 40
+    one = campaign_need([material], database, tmp_path, settings).need_gb
+    with_large = campaign_need([material, large], database, tmp_path, settings).need_gb
+    need = campaign_need([*[material] * (count - 1), large], database, tmp_path, settings)
+    assert need.largest == "large"
+    assert f"(estimated from {MOST_ESTIMATED} materials)" in need.message
+    kept = campaign_need([material] * 2, database, tmp_path, settings).need_gb - one
+    # all but the large one are alike: what is kept of each adds up, the scratch files are those of the large one
+    assert need.need_gb == pytest.approx(with_large + (count - 2) * kept)
 
 
 def test_too_small_a_disk_is_refused_with_what_to_do(tmp_path: Path, settings: Settings) -> None:

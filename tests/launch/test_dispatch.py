@@ -13,7 +13,7 @@ from fireworks import FWAction, FWorker
 from hightc.launch.dispatch import hold_campaign, in_order, submit, worker_lock, worker_name
 from hightc.launch.errors import LaunchError
 from hightc.launch.recovery import fail_step, lost_steps, recover_interrupted, set_aside
-from hightc.launch.results import error_message
+from hightc.launch.stored_words import error_message
 
 STEPS = [
     "relax",

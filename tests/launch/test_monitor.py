@@ -2,14 +2,24 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from fakes.counted_database import CountedDatabase
 from fakes.tiny_jobs import answer, fail, relax, solve
 from rich.console import Console
 
 from hightc.launch.dispatch import worker_name
-from hightc.launch.monitor import Progress, ProgressDisplay, clock, is_active, progress_table, read_campaign_progress
+from hightc.launch.monitor import (
+    TOTALS_SECONDS,
+    Progress,
+    ProgressDisplay,
+    clock,
+    progress_table,
+    read_campaign_progress,
+)
 from hightc.launch.recovery import recover_interrupted
+from hightc.launch.run import MOST_POLL_SECONDS, POLL_SECONDS, pause_after
 
 PW_OUT = """\
      Program PWSCF v.6.7MaX starts on  1Mar2026 at 12: 0: 0
@@ -41,7 +51,6 @@ def entry(state: str, moment: datetime | str) -> dict[str, object]:
 def test_material_that_was_not_begun_waits_for_its_first_step(run_worker, progress):
     found = progress(run_worker.submit("Al", [answer(1), answer(2)]))
     assert found == Progress("Al", "waiting", "answer", 0, 2, 0.0, "")
-    assert is_active([found])
 
 
 def test_material_between_steps_waits_for_the_next_not_an_old_one(run_worker, progress, database):
@@ -57,13 +66,13 @@ def test_running_step_shows_its_own_time_and_what_the_program_prints(run_worker,
     database.launchpad.checkout_fw(run_worker.fworker, str(tmp_path / "step"))
     begun = datetime.now(UTC) - timedelta(seconds=90)
     rewrite_launch(database, submission, 0, [entry("RUNNING", begun)], "RUNNING")
-    (tmp_path / "step").mkdir()
-    (tmp_path / "step" / "pw.out").write_text(PW_OUT)
+    folder = Path(database.launchpad.launches.find_one({})["launch_dir"])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pw.out").write_text(PW_OUT)
     found = progress(submission)
     assert (found.state, found.step, found.done) == ("running", "answer", 0)
     assert 90 <= found.elapsed_seconds < 120
     assert found.detail == "scf iteration 4"
-    assert is_active([found])
 
 
 def test_reserved_step_counts_as_running(run_worker, progress, database):
@@ -77,7 +86,6 @@ def test_failed_material_shows_the_step_that_failed(run_worker, progress):
     run_worker()
     found = progress(submission)
     assert (found.state, found.step, found.done, found.total, found.detail) == ("failed", "fail", 1, 3, "")
-    assert not is_active([found])
 
 
 def test_material_that_a_gate_stopped_is_neither_failed_nor_finished(run_worker, progress):
@@ -86,7 +94,6 @@ def test_material_that_a_gate_stopped_is_neither_failed_nor_finished(run_worker,
     run_worker()
     found = progress(submission)
     assert (found.state, found.step, found.done) == ("stopped", "relax", 1)
-    assert not is_active([found])
 
 
 @pytest.mark.parametrize("form", ["aware", "naive", "text"])
@@ -163,3 +170,52 @@ def test_clock_counts_minutes_and_seconds(seconds, text):
 def test_worker_names_are_of_this_machine():
     assert worker_name(3).endswith(":3")
     assert worker_name(3).startswith(worker_name(""))
+
+
+COUNTS = {"running": 2, "waiting": 9000, "finished": 900, "failed": 98}
+
+
+def test_large_campaign_shows_what_runs_and_counts_the_rest():
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(progress_table(MANY[:1], 3725.0, COUNTS))
+    title, total, _, row = (line.rstrip() for line in stream.getvalue().splitlines())
+    assert title == "hightc run, 62:05 elapsed"
+    assert total == "10000 materials: 2 running, 900 finished, 98 failed, 9000 waiting"
+    assert row.startswith("Al ")
+
+
+def test_of_a_large_campaign_changes_are_printed_and_totals_now_and_then():
+    stream = io.StringIO()
+    totals_line = "10000 materials: 2 running, 900 finished, 98 failed, 9000 waiting"
+    with ProgressDisplay(Console(file=stream, width=40)) as display:
+        display.show(MANY[:1], 0.0, counts=COUNTS)
+        display.show(MANY[:1], 5.0, counts=COUNTS, changed=MANY[2:3])
+        display.show(MANY[:1], 10.0, counts=COUNTS, changed=MANY[2:3])
+        display.show(MANY[:1], TOTALS_SECONDS, counts=COUNTS)
+    assert stream.getvalue().splitlines() == [
+        f"[0:00] {totals_line}",
+        "[0:05] Pb: finished, Tc (8/8)",
+        f"[1:00] {totals_line}",
+    ]
+
+
+def test_looks_take_a_tenth_of_the_time_and_dead_workers_are_not_left_for_long():
+    assert pause_after(0.0) == POLL_SECONDS
+    assert pause_after(0.3) == pytest.approx(2.7)
+    assert pause_after(60.0) == MOST_POLL_SECONDS
+
+
+def test_progress_of_many_materials_takes_as_many_queries_as_that_of_one(run_worker, database):
+    submissions = [run_worker.submit(f"M{number}", [answer(1), answer(2)]) for number in range(6)]
+    run_worker()
+    asked = []
+    for chosen in (submissions[:1], submissions):
+        counted = CountedDatabase.of(database)
+        found = read_campaign_progress(chosen, counted)
+        assert [(entry.label, entry.state, entry.done) for entry in found] == [
+            (submission.material.tag.material, "finished", 2) for submission in chosen
+        ]
+        asked.append(counted.asked()[0])
+        counted.close()
+    assert asked == [3, 3]
+    assert read_campaign_progress([], database) == ()

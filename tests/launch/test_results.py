@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import pytest
+from fakes.counted_database import CountedDatabase
+from fakes.finished_materials import template
 from fakes.tiny_jobs import answer, fail, relax, solve
 
+from hightc.launch.errors import LaunchError
+from hightc.launch.lazy_documents import LazyDocuments, gates_of
 from hightc.launch.recovery import fail_step
-from hightc.launch.results import Outcome, collect_results, error_message
+from hightc.launch.results import MATERIALS_A_CHUNK, Outcome, collect_results, iterate_results
 from hightc.launch.run import exit_code
+from hightc.launch.stored_form import stored_form
+from hightc.launch.stored_words import error_message
 
 CHAINED = """\
 Traceback (most recent call last):
@@ -153,3 +159,79 @@ def test_one_failure_among_answers_ends_with_1(result, run_worker):
     failed = result(fail("no"))
     assert exit_code([answered]) == exit_code([]) == 0
     assert exit_code([answered, failed]) == 1
+
+
+@pytest.fixture
+def many(run_worker):
+    """Submit so many materials that answer and so many that fail, and run them."""
+
+    def run(count, prefix):
+        submissions = [
+            run_worker.submit(
+                f"{prefix}{number}", [relax(run_worker.tag(f"{prefix}{number}"), 0.0), solve(run_worker.tag("x"))]
+            )
+            for number in range(count)
+        ]
+        submissions += [run_worker.submit(f"{prefix}F{number}", [fail(f"no {number}")]) for number in range(count)]
+        run_worker()
+        return submissions
+
+    return run
+
+
+@pytest.mark.parametrize("kinds", [None, ("tc",)])
+def test_materials_are_read_together_however_many(kinds, many, database):
+    asked = []
+    for count, prefix in ((1, "S"), (12, "L")):
+        counted = CountedDatabase.of(database)
+        results = list(iterate_results(many(count, prefix), counted, kinds=kinds))
+        assert [result.outcome for result in results] == [Outcome.ANSWERED] * count + [Outcome.FAILED] * count
+        assert [result.failure.reason for result in results[count:]] == [f"no {number}" for number in range(count)]
+        asked.append(counted.asked()[0])
+        counted.close()
+    # nodes, steps, documents, launches of what failed; and documents of the kinds that were asked for
+    assert asked == [4, 4] if kinds is None else [5, 5]
+
+
+def test_results_come_in_chunks_and_none_is_read_too_early(many, database):
+    counted = CountedDatabase.of(database)
+    (submission, _) = many(1, "S")
+    results = iterate_results([submission] * (2 * MATERIALS_A_CHUNK + 1), counted)
+    assert next(results).outcome is Outcome.ANSWERED
+    first = counted.asked()[0]
+    assert len(list(results)) == 2 * MATERIALS_A_CHUNK
+    assert counted.asked()[0] == 2 * first
+    counted.close()
+
+
+def test_kinds_that_were_not_read_are_known_with_their_gates_and_refused(many, database):
+    (submission, _) = many(1, "S")
+    (found,) = iterate_results([submission], database, kinds=())
+    assert found.outcome is Outcome.ANSWERED
+    assert found.tc is not None  # outcomes depend on it
+    assert list(found.documents) == ["structure", "tc"]
+    assert [gate.name for group in gates_of(found.documents, "structure") for gate in group] == ["metal"]
+    with pytest.raises(LaunchError, match="documents of kind structure: expected to have been read"):
+        _ = found.documents["structure"]
+
+
+def test_document_is_validated_when_it_is_asked_for_and_once():
+    stored = {"kind": "structure", "gates": [], "no such field": 1}
+    documents = LazyDocuments([stored, {**stored_form(template()["Tc"])}])
+    assert list(documents) == ["structure", "tc"]
+    assert "structure" in documents
+    assert documents["tc"][0] is documents["tc"][0]
+    with pytest.raises(ValueError, match="no such field"):
+        _ = documents["structure"]
+    assert documents.get("scf", ()) == ()
+
+
+def test_document_that_a_later_job_replaced_counts_no_more(many, database):
+    (submission, _) = many(1, "S")
+    outputs = database.collections["outputs"]
+    entry = outputs.find_one({"output.kind": "structure"})
+    entry["output"]["space_group"] = "P1"
+    outputs.insert_one({**entry, "_id": 1, "index": 2, "completed_at": "9999"})
+    (found,) = collect_results([submission], database)
+    assert [document.space_group for document in found.documents["structure"]] == ["P1"]
+    assert list(found.documents) == ["tc", "structure"]  # in the order they were stored
