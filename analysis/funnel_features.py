@@ -17,6 +17,8 @@ from hightc.analysis.documents.decision import FeatureValue, GateDecisionDocumen
 from hightc.analysis.documents.phonon import PhononDocument
 from hightc.analysis.documents.structure import ScfDocument, StructureDocument
 from hightc.analysis.documents.tc import Method, TcDocument
+from hightc.analysis.parsers.units import KELVIN_MEV
+from hightc.eliashberg.reduced_basis import LOWEST_TEMPERATURE
 
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 """In the order a material goes through them."""
@@ -77,7 +79,7 @@ FEATURES: Final[Mapping[str, Feature]] = {
             "moment_bohr_magneton_per_atom",
             "electrons",
             "Bohr magnetons/atom",
-            "Spin moment in Bohr magnetons per atom, started with parallel spins; needs moment = true.",
+            "Magnitude of the spin moment in Bohr magnetons per atom, from parallel spins; needs moment = true.",
         ),
         Feature(
             "abs_moment_bohr_magneton_per_atom",
@@ -92,7 +94,12 @@ FEATURES: Final[Mapping[str, Feature]] = {
         Feature("omega_log_mev", "alpha2f", "meV", "Logarithmic frequency in meV; none if lambda is 0."),
         Feature("omega_2_mev", "alpha2f", "meV", "Root mean square frequency in meV; none if lambda is 0."),
         Feature("tc_kelvin", "alpha2f", "K", "Tc of Allen and Dynes at the first mu* of the campaign in K."),
-        Feature("tc_eliashberg_kelvin", "alpha2f", "K", "Tc of the Eliashberg equations at the first mu* in K."),
+        Feature(
+            "tc_eliashberg_kelvin",
+            "alpha2f",
+            "K",
+            "Tc of the Eliashberg equations at the first mu* in K; under the lowest temperature searched, that bound.",
+        ),
     )
 }
 """Every feature by name."""
@@ -147,7 +154,7 @@ def electron_features(
         _value("band_gap_ev", dense.band_gap_ev),
         _value("dos_per_ev_spin_cell", dos_per_ev_spin_cell, no_dos_reason),
         _value("dos_per_ev_spin_atom", _per(dos_per_ev_spin_cell, n_atoms), no_dos_reason),
-        _value("moment_bohr_magneton_per_atom", _per(total, n_atoms), no_moment),
+        _value("moment_bohr_magneton_per_atom", _per(None if total is None else abs(total), n_atoms), no_moment),
         _value("abs_moment_bohr_magneton_per_atom", _per(absolute, n_atoms), no_moment),
     )
 
@@ -170,13 +177,16 @@ def phonon_features(phonon: PhononDocument) -> tuple[FeatureValue, ...]:
     )
 
 
-def tc_features(tc: TcDocument) -> tuple[FeatureValue, ...]:
+def tc_features(tc: TcDocument, phonon: PhononDocument | None = None) -> tuple[FeatureValue, ...]:
     """Features of the coupling and of Tc.
 
     Parameters
     ----------
     tc
         Critical temperatures; the first mu* is that of the first entry.
+    phonon
+        The phonons of the spectrum, which bound a Tc under the lowest temperature searched where mu* does not belong
+        to the highest frequency; None: such a Tc has no bound then.
     """
     no_lambda = "lambda is 0"
     return (
@@ -184,7 +194,7 @@ def tc_features(tc: TcDocument) -> tuple[FeatureValue, ...]:
         _value("omega_log_mev", tc.omega_log_mev, no_lambda),
         _value("omega_2_mev", tc.omega_2_mev, no_lambda),
         _temperature("tc_kelvin", tc, "allen_dynes"),
-        _temperature("tc_eliashberg_kelvin", tc, "eliashberg"),
+        _temperature("tc_eliashberg_kelvin", tc, "eliashberg", _lowest_kelvin(tc, phonon)),
     )
 
 
@@ -231,13 +241,23 @@ def _number(given: object) -> float | None:
     return float(given) if isinstance(given, int | float) and math.isfinite(given) else None
 
 
-def _temperature(name: str, tc: TcDocument, method: Method) -> FeatureValue:
+def _lowest_kelvin(tc: TcDocument, phonon: PhononDocument | None) -> float | None:
+    """Temperature in K that a search did not go below, or one a little above; None if it is not known."""
+    highest_mev = tc.mu_star_reference_mev if tc.mu_star_reference == "omega_max" else None
+    if highest_mev is None and phonon is not None:
+        # the spectrum lies on the frequencies of the density of states
+        highest_mev = max(phonon.omega_mev, default=None)
+    return None if highest_mev is None else LOWEST_TEMPERATURE * highest_mev / KELVIN_MEV
+
+
+def _temperature(name: str, tc: TcDocument, method: Method, lowest_kelvin: float | None = None) -> FeatureValue:
     mu_star = tc.critical_temperatures[0].mu_star if tc.critical_temperatures else math.nan
     entry = tc.find(method, mu_star)
     if entry is None:
         return _value(name, None, f"no Tc by {method} was computed at mu* {mu_star:g}")
     said = {"below_range": "under the lowest temperature searched", "invalid": "the method has no meaning here"}
-    return _value(name, entry.tc_kelvin, f"Tc by {method}: {said.get(entry.status, entry.status)}")
+    found = _value(name, entry.tc_kelvin, f"Tc by {method}: {said.get(entry.status, entry.status)}")
+    return found.model_copy(update={"at_most": lowest_kelvin}) if entry.status == "below_range" else found
 
 
 def _per(total: float | None, n_atoms: int) -> float | None:

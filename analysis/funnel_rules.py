@@ -52,20 +52,25 @@ class Rule(JobArgument):
         """The part of the rule behind the feature."""
         return f"{self.operator} {self.threshold:.12g}"
 
-    def judge(self, value: float | None) -> RuleVerdict:
-        """Hold the rule against a value.
+    def judge(self, value: float | None, at_most: float | None = None) -> RuleVerdict:
+        """Hold the rule against a value, or against an upper bound that decides without one.
 
         Parameters
         ----------
         value
             Value of the feature; None if it could not be computed.
+        at_most
+            Upper bound of the feature where there is no value; None if none is known.
         """
+        holds = None if value is None else HOLDS[self.operator](value, self.threshold)
+        if value is None and at_most is not None and at_most < self.threshold:
+            holds = self.operator in ("<", "<=")
         return RuleVerdict(
             rule=self.text,
             feature=self.feature,
             value=value,
             threshold=self.threshold,
-            holds=None if value is None else HOLDS[self.operator](value, self.threshold),
+            holds=holds,
         )
 
 
@@ -198,11 +203,16 @@ def judge(gate: FunnelGate, features: Sequence[FeatureValue]) -> GateVerdict:
         What is known of the material.
     """
     values = {entry.name: entry.value for entry in features}
+    bounds = {entry.name: entry.at_most for entry in features}
     why = {entry.name: entry.reason for entry in features}
-    rules = tuple(rule.judge(values.get(rule.feature)) for rule in gate.require)
+    rules = tuple(rule.judge(values.get(rule.feature), bounds.get(rule.feature)) for rule in gate.require)
     score, no_score = gate.model.score(values) if gate.model else (None, None)
     asked = zip(rules, gate.require, strict=True)
-    against = [f"{one.feature} = {one.value:.6g}, expected {rule.bound}" for one, rule in asked if one.holds is False]
+    against = [
+        f"{one.feature} {_found(one.value, bounds.get(one.feature))}, expected {rule.bound}"
+        for one, rule in asked
+        if one.holds is False
+    ]
     if score is not None and gate.least_score is not None and score < gate.least_score:
         against.append(f"score {score:.6g}, expected at least {gate.least_score:.12g}")
     lacking = [f"{rule.feature} is not known: {why.get(rule.feature)}" for rule in rules if rule.holds is None]
@@ -228,6 +238,10 @@ def judge(gate: FunnelGate, features: Sequence[FeatureValue]) -> GateVerdict:
         missing=gate.missing,
         reasons=(*against, *(f"{one}{ends[decision]}" for one in lacking)),
     )
+
+
+def _found(value: float | None, at_most: float | None) -> str:
+    return f"= {value:.6g}" if value is not None else f"<= {at_most:.6g}"
 
 
 def _reasons(gate: FunnelGate, why: Mapping[str, str | None]) -> str:

@@ -73,6 +73,10 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
         query = {**(fworker.query if fworker else {}), "state": "READY"}
         return self.fireworks.find_one(query, {"_id": 1}) is not None
 
+    def _restart_ids(self, next_fw_id: int, next_launch_id: int) -> None:
+        self._launch_ids = []
+        super()._restart_ids(next_fw_id, next_launch_id)
+
     def get_fw_dict_by_id(self, fw_id: int) -> Any:
         """Read a firework with its launches; nothing is asked for where it has none."""
         found = self.fireworks.find_one({"fw_id": fw_id})
@@ -104,6 +108,7 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
         firework = self._get_a_fw_to_run(fworker.query, fw_id=fw_id)
         if not firework:
             return None, None
+        claim = {"fw_id": firework.fw_id, "state": "RESERVED", "updated_on": firework.updated_on}
         reserved = next((launch for launch in firework.launches if launch.state == "RESERVED"), None)
         folder = os.path.expandvars(str(firework.spec.get("_launch_dir", launch_dir)))
         launch = Launch(
@@ -121,7 +126,8 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
             launch.touch_history(checkpoint=dict(FIRST_CHECKPOINT))
         firework.launches = [*(one for one in firework.launches if one is not reserved), launch]
         firework.state = state
-        self._begin(firework, launch)
+        if not self._begin(firework, launch, {"fw_id": firework.fw_id} if reserved else claim):
+            return None, None
         if state == "RUNNING" and reserved:
             self._begin_duplicates(launch.launch_id)
         self.backup_launch_data[launch.launch_id] = launch.to_db_dict()
@@ -129,11 +135,11 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
         self._heard[launch.launch_id] = time.monotonic()
         return firework, launch.launch_id
 
-    def _begin(self, firework: Firework, launch: Launch) -> None:
-        """Store launch, firework and workflow of a firework that was taken."""
+    def _begin(self, firework: Firework, launch: Launch, claim: Mapping[str, Any]) -> bool:
+        """Store launch, firework and workflow of a firework that was taken; False if the claim was undone meanwhile."""
         writes = JoinedWrites(self.joins_writes)
         writes.replace("launches", {"launch_id": launch.launch_id}, launch.to_db_dict(), upsert=True)
-        writes.replace("fireworks", {"fw_id": firework.fw_id}, firework.to_db_dict(), upsert=True)
+        writes.replace("fireworks", claim, firework.to_db_dict())
         found = self.workflows.find_one({"nodes": firework.fw_id})
         plain = (
             len(firework.launches) == 1
@@ -145,13 +151,20 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
             workflow = self._lazy_workflow(found)
             workflow.fw_states[firework.fw_id] = firework.state
             workflow.updated_on = firework.updated_on
-            same = {"nodes": firework.fw_id, "locked": {"$exists": False}, "updated_on": found.get("updated_on")}
+            # a pause of another step leaves updated_on as it was
+            read = {name: found[name] for name in ("updated_on", "fw_states") if name in found}
+            same = {"nodes": firework.fw_id, "locked": {"$exists": False}, **read}
             names = ("state", "updated_on", "fw_states")
             document = workflow.to_db_dict()
             writes.update("workflows", same, {"$set": {name: document[name] for name in names}})
-        *_, met = self._send(writes)
-        if not (plain and met):
+        _, held, *rest = self._send(writes)
+        mine = {"fw_id": firework.fw_id, "launches": launch.launch_id}  # true where only the answer was lost
+        if not held and not self.fireworks.count_documents(mine, limit=1):
+            self.launches.delete_one({"launch_id": launch.launch_id})
+            return False
+        if not (plain and rest[-1]):
             self._refresh_wf(firework.fw_id)
+        return True
 
     def _is_next(self, firework: Firework, workflow: Mapping[str, Any]) -> bool:
         """Whether a firework that was taken is one that FireWorks would let run: all before it is done."""
@@ -179,7 +192,8 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
         began = self.backup_launch_data.get(launch_id)
         now = time.monotonic()
         if (
-            began is not None
+            ptime is None
+            and began is not None
             and not began["trackers"]
             and checkpoint in (None, FIRST_CHECKPOINT)
             and now - self._heard.get(launch_id, now - PING_SPARE_SECONDS) < PING_SPARE_SECONDS
@@ -229,6 +243,10 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
             updated = [workflow.id_fw[one] for one in workflow.refresh(fw_id)]
             self._store_workflow(workflow, updated, fw_id, mark)
         except Exception:  # noqa: BLE001 - FireWorks' own refresh says what is wrong, and stores it
+            unheard = {"nodes": fw_id, "locked": mark, f"fw_states.{fw_id}": {"$ne": "COMPLETED"}}
+            if self.workflows.count_documents(unheard, limit=1):
+                # written in part: FireWorks adds what a firework made only where it becomes completed
+                self.fireworks.update_one({"fw_id": fw_id, "state": "COMPLETED"}, {"$set": {"state": "RUNNING"}})
             self.workflows.update_one({"nodes": fw_id, "locked": mark}, {"$unset": {"locked": True}})
             super()._refresh_wf(fw_id)
 
@@ -264,12 +282,19 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc] # FireWorks has no types
 
     def _update_wf(self, wf: Workflow, updated_ids: Any) -> None:
         """Store what changed in a workflow whose lock FireWorks took, for a rerun or an addition."""
-        write_update(self, wf, [wf.id_fw[fw_id] for fw_id in updated_ids])
+        changed = [wf.id_fw[fw_id] for fw_id in updated_ids]
+        if not write_update(self, wf, changed, held=getattr(wf, "held", None)):
+            # its lock was broken meanwhile
+            mend_workflow(self, next(iter(wf.id_fw)))
 
     def get_wf_by_fw_id_lzyfw(self, fw_id: int) -> Workflow:
         """Read the workflow of a firework; its fireworks are read when they are asked for."""
         found = self.workflows.find_one({"nodes": fw_id})
-        return self._lazy_workflow(found) if found else super().get_wf_by_fw_id_lzyfw(fw_id)
+        if not found:
+            return super().get_wf_by_fw_id_lzyfw(fw_id)
+        workflow = self._lazy_workflow(found)
+        workflow.held = found.get("locked")
+        return workflow
 
     def _lazy_workflow(self, found: Mapping[str, Any]) -> Workflow:
         """As FireWorks' get_wf_by_fw_id_lzyfw, of a workflow that was read."""

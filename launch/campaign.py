@@ -27,7 +27,7 @@ from hightc.makers.qe.magnetic_recipe import MagneticRecipe, make_magnetic_recip
 from hightc.makers.qe.nesting_recipe import NestingRecipe, make_nesting_recipe
 from hightc.makers.qe.pseudopotentials import family_directory, identify, select_pseudopotentials
 from hightc.makers.qe.recipe import Recipe, make_recipe, require_electron_phonon
-from hightc.makers.qe.relativity import require_relativity
+from hightc.makers.qe.relativity import require_moment_files, require_relativity
 from hightc.makers.qe.wannier_recipe import WannierRecipe, make_wannier_recipe
 from hightc.makers.settings import ComputeSettings
 
@@ -53,7 +53,7 @@ class Material:
     mu_star
         Coulomb pseudopotentials.
     key
-        Digest of everything else but mu_star, which only the last step depends on, and q_jobs.
+        Digest of everything else but q_jobs, and mu_star where only the last step depends on it, not a gate.
     wannier
         Numbers of the Wannier route; None where only the linear response is asked for.
     q_jobs
@@ -260,6 +260,9 @@ def _resolve(where: str, resolver: _Resolver, label: str, entry: MaterialEntry, 
         studies = entry.studies or entries.studies
         if "electron_phonon" in studies:
             require_electron_phonon(recipe, structure)
+            if resolver.funnel is not None and resolver.funnel.moment and recipe.spin_orbit:
+                # the moment is computed without the coupling
+                require_moment_files(files)
         wannier = _wannier(structure, recipe, entries, entry)
         numbers = {**entries.magnetism, **entry.magnetism}
         magnetism = make_magnetic_recipe(structure, recipe, numbers) if "magnetic_softness" in studies else None
@@ -320,8 +323,22 @@ def _digest(material: Material) -> str:
         if numbers is not None:
             content[study] = numbers.model_dump()
     if material.funnel is not None:
-        content["funnel"] = material.funnel.model_dump()
+        content["funnel"] = _gates_that_count(material, material.funnel)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _gates_that_count(material: Material, funnel: Funnel) -> dict[str, Any]:
+    """Content of the gates that a material meets; where they judge its Tc, with the mu* of that Tc."""
+    gates = tuple(gate for gate in funnel.gates if material.wannier is not None or gate.after != "alpha2f")
+    content = funnel.model_copy(update={"gates": gates}).model_dump()
+    asked = {
+        name
+        for gate in gates
+        for name in (*(rule.feature for rule in gate.require), *(gate.model.features if gate.model else ()))
+    }
+    if asked & {"tc_kelvin", "tc_eliashberg_kelvin"}:
+        content["mu_star"] = material.mu_star[0]
+    return content
 
 
 def _rounded(array: NDArray[np.float64]) -> list[list[float]]:

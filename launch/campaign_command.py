@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hightc.launch.command_parser import CommandParser, add_command
 from hightc.launch.errors import CampaignError, DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hightc.launch.campaign_survey import CampaignSurvey
-    from hightc.launch.command_parser import CommandParser
     from hightc.launch.cost_learning import LearnedFactor
     from hightc.launch.settings import Settings
     from hightc.makers.cost import CostedProgram
@@ -45,24 +45,25 @@ def add_campaign(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         Sub-commands of ``hightc``.
     """
-    raw = argparse.RawDescriptionHelpFormatter
-    summary = f"{SUMMARY[0].upper()}{SUMMARY[1:]}."
-    parser = commands.add_parser("campaign", help=SUMMARY, description=summary, epilog=EPILOG, formatter_class=raw)
+    parser = add_command(commands, "campaign", None, SUMMARY, epilog=EPILOG)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    new = actions.add_parser(
-        "new", help="write a commented campaign file", description="Writes a campaign file that names every key."
+    new = add_command(
+        actions,
+        "new",
+        new_campaign,
+        "write a commented campaign file",
+        description="Writes a campaign file that names every key.",
     )
     new.add_argument("file", metavar="FILE", type=Path, nargs="?", default=Path("campaign.toml"), help="where to write")
-    new.set_defaults(command=new_campaign)
-    check = actions.add_parser(
+    check = add_command(
+        actions,
         "check",
-        help="materials, jobs, core-hours and disk of a campaign; what cannot be computed",
+        check_campaign,
+        "materials, jobs, core-hours and disk of a campaign; what cannot be computed",
         description="Reads a campaign file with all its sources and says what it would take. Nothing is submitted.",
         epilog=CHECK_EPILOG,
-        formatter_class=raw,
     )
     check.add_argument("file", metavar="FILE", type=Path, help="campaign file")
-    check.set_defaults(command=check_campaign)
 
 
 def new_campaign(options: argparse.Namespace) -> int:

@@ -51,6 +51,8 @@ class CampaignSummary:
         Materials with a Tc above the threshold of notifications.
     over
         Materials on which nothing is left to do.
+    held
+        Unfinished materials that a gate holds because a number is missing.
     """
 
     outcomes: Mapping[Outcome, int]
@@ -59,6 +61,7 @@ class CampaignSummary:
     best: tuple[MaterialResult, ...]
     hits: tuple[MaterialResult, ...]
     over: tuple[Submission, ...]
+    held: int = 0
 
 
 def summarize(results: Iterable[MaterialResult], threshold_kelvin: float) -> CampaignSummary:
@@ -77,6 +80,7 @@ def summarize(results: Iterable[MaterialResult], threshold_kelvin: float) -> Cam
     best: list[MaterialResult] = []
     hits: list[MaterialResult] = []
     over: list[Submission] = []
+    held = 0
     for result in results:
         outcomes[result.outcome] += 1
         if result.outcome is Outcome.ANSWERED:
@@ -87,11 +91,24 @@ def summarize(results: Iterable[MaterialResult], threshold_kelvin: float) -> Cam
             gates[result.gate.name] += 1
         elif result.outcome is Outcome.FAILED and result.failure is not None:
             causes[cause_of(redact(result.failure.reason))] += 1
+        elif result.outcome is Outcome.UNFINISHED and result.held:
+            held += 1
         if (hit := highest_tc(result.tc) if result.tc else None) is not None and hit.tc_kelvin > threshold_kelvin:
             hits.append(result)
-        if result.outcome in SETTLED and result.settled:
+        if is_over(result):
             over.append(result.submission)
-    return CampaignSummary(outcomes, gates, causes, tuple(ranked(best)[:MOST_BEST]), tuple(hits), tuple(over))
+    return CampaignSummary(outcomes, gates, causes, tuple(ranked(best)[:MOST_BEST]), tuple(hits), tuple(over), held)
+
+
+def is_over(result: MaterialResult) -> bool:
+    """Whether nothing is left to do on a material: it has its answer, or a verdict why not.
+
+    Parameters
+    ----------
+    result
+        What became of it.
+    """
+    return result.outcome in SETTLED and result.settled
 
 
 def summary_lines(summary: CampaignSummary, campaign: str, campaign_file: Path) -> list[str]:
@@ -115,6 +132,8 @@ def summary_lines(summary: CampaignSummary, campaign: str, campaign_file: Path) 
     if summary.causes:
         lines.append(f"failed: {_most_common(summary.causes)}")
         lines.append(f"what mends failures: hightc status {campaign}")
+    if summary.held:
+        lines.append(f"held by a gate, because a number is missing: {summary.held}; why: hightc funnel {campaign}")
     if answered > len(summary.best):
         lines.append(f"shown: the {len(summary.best)} with the highest Tc")
         lines.append(f"all: hightc query --campaign {campaign} --sort tc_kelvin --descending")

@@ -14,7 +14,8 @@ from hightc.launch.dispatch import study_makers
 from hightc.launch.progress_line import ProgressLine, Tell
 from hightc.launch.settings import Settings
 from hightc.launch.status import cause_of
-from hightc.makers.cost import Cost, Studied, estimate_cost
+from hightc.launch.studied import studied_of
+from hightc.makers.cost import Cost, estimate_cost
 from hightc.makers.disk_need import DiskNeed
 from hightc.makers.disk_need_studies import estimate_material_need
 from hightc.makers.execution import BYTES_PER_GB
@@ -151,13 +152,7 @@ def _survey(material: Material, settings: Settings) -> MaterialSurvey:
             names += [job.name for job in maker.to_come(material.structure, material.tag)]
         jobs.update([MAGNETIC_JOBS] * len(names) if isinstance(maker, MagneticSoftnessFlowMaker) else names)
     family = family_directory(material.recipe.pseudopotential_family, settings.pseudopotentials_directory)
-    studied = Studied(
-        electron_phonon="electron_phonon" in material.studies,
-        wannier=material.wannier,
-        nesting=material.nesting,
-        magnetism=material.magnetism,
-        magnetic_runs=jobs[MAGNETIC_JOBS],
-    )
+    studied = studied_of(material, magnetic_runs=jobs[MAGNETIC_JOBS])
     cost = estimate_cost(material.structure, material.recipe, family, studied)
     disk = estimate_material_need(material.structure, material.recipe, family, studied)
     if material.funnel is None or cost is None:

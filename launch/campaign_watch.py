@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hightc.launch.bulk_launchpad import find_among
@@ -115,6 +115,9 @@ class CampaignWatch:
     def _look_at_all(self) -> Look:
         before, progress = self._states, read_campaign_progress(self._submissions, self._database)
         self._states = [entry.state for entry in progress]
+        # a workflow hears of the end of a gate and of the steps it adds in one write, which its fireworks do not
+        self._read_states([self._submissions[place].fw_ids[-1] for place in self._ended_since(before)])
+        progress = tuple(replace(entry, state=state) for entry, state in zip(progress, self._states, strict=True))
         return Look(Counter(self._states), progress, (), self._finished_since(before), whole=True)
 
     def _moved(self) -> list[int]:
@@ -159,8 +162,11 @@ class CampaignWatch:
         return read
 
     def _finished_since(self, before: Sequence[str]) -> frozenset[str]:
-        return frozenset(
-            entry.material.tag.material
-            for place, entry in enumerate(self._submissions)
-            if self._states[place] == "finished" and (not before or before[place] != "finished")
-        )
+        return frozenset(self._submissions[place].material.tag.material for place in self._ended_since(before))
+
+    def _ended_since(self, before: Sequence[str]) -> list[int]:
+        return [
+            place
+            for place, state in enumerate(self._states)
+            if state == "finished" and (not before or before[place] != "finished")
+        ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hightc.launch.campaign_command import add_campaign
 from hightc.launch.campaign_help import CAMPAIGN_EPILOG
 from hightc.launch.cluster_command import add_cluster, add_worker
-from hightc.launch.command_parser import CommandParser
+from hightc.launch.command_parser import CommandParser, add_command
 from hightc.launch.errors import LaunchError
 from hightc.launch.export_command import add_export
 from hightc.launch.failures_listing import add_failures
@@ -151,42 +151,22 @@ def _parser() -> CommandParser:
     add_cluster(commands)
     add_worker(commands)
     add_sources(commands)
-    _add_command(commands, "settings", _settings, "every setting with its value, where it comes from and what it means")
+    add_command(commands, "settings", _settings, "every setting with its value, where it comes from and what it means")
     add_failures(commands)
     _add_lpad(commands)
-    _add_command(commands, "version", _version, "show the version")
-    return parser
-
-
-def _add_command(
-    commands: argparse._SubParsersAction[CommandParser],
-    name: str,
-    function: Callable[[argparse.Namespace], int] | None,
-    summary: str,
-    details: str = "",
-    epilog: str | None = None,
-) -> CommandParser:
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}. {details}".strip(),
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    if function is not None:
-        parser.set_defaults(command=function)
+    add_command(commands, "version", _version, "show the version")
     return parser
 
 
 def _add_run(commands: argparse._SubParsersAction[CommandParser]) -> None:
-    parser = _add_command(
+    parser = add_command(
         commands,
         "run",
         _run,
         "compute every material of a campaign file, or continue",
         "Ends with a table and a report page.\nExits with 0 when every material has an answer or a stored verdict why "
         "it has none, with 1 when one failed.",
-        CAMPAIGN_EPILOG,
+        epilog=CAMPAIGN_EPILOG,
     )
     parser.add_argument("campaign", metavar="CAMPAIGN.toml", type=Path, help="campaign file")
     parser.add_argument("--workers", metavar="N", type=positive, help="materials side by side")
@@ -194,7 +174,7 @@ def _add_run(commands: argparse._SubParsersAction[CommandParser]) -> None:
 
 
 def _add_lpad(commands: argparse._SubParsersAction[CommandParser]) -> None:
-    parser = _add_command(
+    parser = add_command(
         commands,
         "lpad",
         _lpad,
@@ -213,7 +193,7 @@ def _lpad(options: argparse.Namespace) -> int:
 
 
 def _add_doctor(commands: argparse._SubParsersAction[CommandParser]) -> None:
-    _add_command(
+    add_command(
         commands,
         "doctor",
         _doctor,
@@ -223,9 +203,9 @@ def _add_doctor(commands: argparse._SubParsersAction[CommandParser]) -> None:
 
 
 def _add_pseudos(commands: argparse._SubParsersAction[CommandParser]) -> None:
-    group = _add_command(commands, "pseudos", None, "install and list pseudopotentials")
+    group = add_command(commands, "pseudos", None, "install and list pseudopotentials")
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    install = _add_command(
+    install = add_command(
         actions,
         "install",
         _pseudos_install,
@@ -244,13 +224,13 @@ def _add_pseudos(commands: argparse._SubParsersAction[CommandParser]) -> None:
     )
     which.add_argument("--all", action="store_true", help="all tables")
     install.add_argument("--wheel", metavar="FILE", type=Path, help="a wheel downloaded before, on another machine")
-    _add_command(actions, "list", _pseudos_list, "families on this machine, checked against their checksums")
-    show = _add_command(actions, "show", _pseudos_show, "files of one element in every family")
+    add_command(actions, "list", _pseudos_list, "families on this machine, checked against their checksums")
+    show = add_command(actions, "show", _pseudos_show, "files of one element in every family")
     show.add_argument("element", metavar="ELEMENT", help="chemical symbol")
 
 
 def _add_database(commands: argparse._SubParsersAction[CommandParser]) -> None:
-    parser = _add_command(
+    parser = add_command(
         commands,
         "database",
         _database,

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from hightc.launch.command_parser import CommandParser
+from hightc.launch.command_parser import CommandParser, add_command
 from hightc.launch.errors import LaunchError
 from hightc.launch.step_category import CATEGORIES, Category
 
@@ -69,21 +68,23 @@ def add_cluster(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         The commands of the program.
     """
-    group = _parser(commands, "cluster", None, SUMMARY, DETAILS)
+    group = add_command(commands, "cluster", None, SUMMARY, description=DETAILS)
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     _add_add(actions)
-    _parser(actions, "list", _list, "clusters that are known")
-    _name(_parser(actions, "show", _show, "the files of a cluster"))
-    _name(_parser(actions, "check", _check, "whether jobs can start; exits with 1 if there is a problem"))
-    launch = _parser(actions, "launch", _launch, "compute a campaign in jobs, or continue", LAUNCH_DETAILS)
+    add_command(actions, "list", _list, "clusters that are known")
+    _name(add_command(actions, "show", _show, "the files of a cluster"))
+    _name(add_command(actions, "check", _check, "whether jobs can start; exits with 1 if there is a problem"))
+    launch = add_command(
+        actions, "launch", _launch, "compute a campaign in jobs, or continue", description=LAUNCH_DETAILS
+    )
     launch.add_argument("names", metavar="NAME[,NAME]", help="name of the cluster, or of several")
     _add_launch(launch)
-    _parser(
+    add_command(
         actions,
         "recover-offline",
         _recover_offline,
         "take over results of nodes that cannot reach the database",
-        "hightc cluster launch does so by itself; this is for when nothing more is to be submitted.",
+        description="hightc cluster launch does so by itself; this is for when nothing more is to be submitted.",
     )
 
 
@@ -95,7 +96,9 @@ def add_worker(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         The commands of the program.
     """
-    parser = _parser(commands, "worker", _launch, "workers of a campaign as jobs of a cluster", WORKER_DETAILS)
+    parser = add_command(
+        commands, "worker", _launch, "workers of a campaign as jobs of a cluster", description=WORKER_DETAILS
+    )
     for system in ("--slurm", "--pbs"):
         parser.add_argument(system, dest="names", metavar="NAME[,NAME]", help="name of the cluster, or of several")
     _add_launch(parser)
@@ -113,7 +116,7 @@ def _add_launch(launch: CommandParser) -> None:
 
 
 def _add_add(actions: argparse._SubParsersAction[CommandParser]) -> None:
-    parser = _parser(actions, "add", _add, "write the files of a cluster, to be completed by hand")
+    parser = add_command(actions, "add", _add, "write the files of a cluster, to be completed by hand")
     _name(parser)
     parser.add_argument("--system", choices=("slurm", "pbs"), default="slurm", help="default: slurm")
     parser.add_argument("--queue", metavar="Q", help="partition or queue (default: the centre's)")
@@ -136,24 +139,6 @@ def _add_add(actions: argparse._SubParsersAction[CommandParser]) -> None:
     parser.add_argument("--max-jobs", metavar="N", type=_positive, default=8, help="jobs in the queue (default: 8)")
     parser.add_argument("--offline", action="store_true", help="the nodes cannot reach the database")
     parser.add_argument("--force", action="store_true", help="write over files that are there")
-
-
-def _parser(
-    commands: argparse._SubParsersAction[CommandParser],
-    name: str,
-    function: Callable[[argparse.Namespace], int] | None,
-    summary: str,
-    details: str = "",
-) -> CommandParser:
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=details or f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    if function is not None:
-        parser.set_defaults(command=function)
-    return parser
 
 
 def _name(parser: CommandParser) -> None:
@@ -208,8 +193,11 @@ def _list(_options: argparse.Namespace) -> int:
     from hightc.launch.cluster import list_clusters
     from hightc.launch.settings import load_settings
 
-    for cluster in list_clusters(load_settings()):
+    known = list_clusters(load_settings())
+    for cluster in known:
         print(f"{cluster.name}: {cluster.directory}")
+    if not known:
+        print("no cluster is known: hightc cluster add NAME")
     return 0
 
 

@@ -21,7 +21,7 @@ from pymongo.errors import InvalidURI
 from pymongo.uri_parser import parse_uri
 
 from hightc.launch.cluster import Cluster
-from hightc.launch.cluster_fit import worker_of
+from hightc.launch.cluster_fit import limits_of, worker_of
 from hightc.launch.cluster_offline import run_offline
 from hightc.launch.cluster_pack import Packer
 from hightc.launch.cluster_queue import held_launches, job_worker_name, take_back
@@ -178,6 +178,11 @@ def run_fireworks(
     -------
     int
         How many it ran.
+
+    Raises
+    ------
+    LaunchError
+        If several run side by side and their processes end before they begin a step.
     """
     SETTINGS.JOB_STORE = database.job_store()
     name = job_worker_name(cluster.name, job_number())
@@ -189,7 +194,8 @@ def run_fireworks(
     if fw_id is not None:
         return int(bool(launch_rocket(database.launchpad, worker, fw_id, strm_lvl="WARNING")))
     if pack:
-        return Packer(cluster, worker, database, load_settings().processes, end).run(campaign)
+        memory_mb = limits_of(cluster).memory_mb_per_node
+        return Packer(cluster, worker, database, load_settings().processes, end, memory_mb).run(campaign)
     ran, folder = 0, Path.cwd()
     while database.launchpad.run_exists(worker) and (ran == 0 or end - time.time() > LEAST_SECONDS):
         os.chdir(folder)

@@ -1,11 +1,12 @@
 """Several steps side by side in one job of a queue, each in as many processes as are of use to it.
 
-The most urgent ready step goes first. Where the free cores are too few for it, the next waits with it: no step is
-overtaken for ever by smaller ones. Steps of which nothing is known take all cores.
+The most urgent ready step goes first. Where the free cores or the memory that is left are too little for it, the next
+waits with it: no step is overtaken for ever by smaller ones. Steps of which nothing is known take all cores.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import subprocess
@@ -17,9 +18,11 @@ from dataclasses import dataclass, field
 from fireworks import FWorker
 
 from hightc.launch.cluster import Cluster
+from hightc.launch.cluster_fit import MEMORY_MARGIN
 from hightc.launch.cluster_queue import take_back
+from hightc.launch.errors import LaunchError
 from hightc.launch.recovery import fail_step
-from hightc.launch.step_resources import RESOURCES, resources_in
+from hightc.launch.step_resources import RESOURCES, StepResources, resources_in
 from hightc.launch.store import Database
 from hightc.makers.execution import die_with_parent
 from hightc.makers.job_clock import LEAST_SECONDS
@@ -42,13 +45,16 @@ class Slot:
         The process.
     fw_id, cores
         What it runs now, and in how many processes; None and 0 if nothing.
+    memory_mb
+        Memory in MB that all its processes may take; 0 if that is not known.
     """
 
     process: subprocess.Popen[bytes]
     fw_id: int | None = None
     cores: int = 0
+    memory_mb: int = 0
 
-    def begin(self, fw_id: int, cores: int) -> None:
+    def begin(self, fw_id: int, cores: int, memory_mb: int = 0) -> None:
         """Let it run a step.
 
         Parameters
@@ -57,9 +63,11 @@ class Slot:
             The firework.
         cores
             Processes for it.
+        memory_mb
+            Memory in MB that all of them may take; 0 if that is not known.
         """
         assert self.process.stdin is not None  # noqa: S101 - opened with a pipe
-        self.fw_id, self.cores = fw_id, cores
+        self.fw_id, self.cores, self.memory_mb = fw_id, cores, memory_mb
         try:
             self.process.stdin.write(f"{fw_id} {cores}\n".encode())
             self.process.stdin.flush()
@@ -100,6 +108,8 @@ class Packer:
         Processes that all steps together may have.
     end
         Moment, in s since 1970, at which the queue kills the job.
+    memory_mb
+        Memory in MB that all steps together may take; None if that of the node is not known.
     """
 
     cluster: Cluster
@@ -107,8 +117,10 @@ class Packer:
     database: Database
     cores: int
     end: float
+    memory_mb: int | None = None
     _slots: list[Slot] = field(default_factory=list)
     _deaths: Counter[int] = field(default_factory=Counter)
+    _fault: str | None = None
 
     def run(self, campaign: str) -> int:
         """Run steps of one campaign.
@@ -122,13 +134,21 @@ class Packer:
         -------
         int
             How many it ran.
+
+        Raises
+        ------
+        LaunchError
+            If places end before they begin a step, as they do where the node cannot reach the database; after the
+            steps that run beside it.
         """
         ran = begun = 0
         try:
             while True:
-                if not begun or self.end - time.time() > LEAST_SECONDS:
+                if self._fault is None and (not begun or self.end - time.time() > LEAST_SECONDS):
                     begun += self._begin_what_fits(campaign)
                 busy = [slot for slot in self._slots if slot.fw_id is not None]
+                if not busy and self._fault is not None:
+                    raise LaunchError(self._fault)
                 if not busy:
                     return ran
                 ran += sum(self._take_answer(slot) for slot in _answering(busy))
@@ -137,21 +157,33 @@ class Packer:
                 slot.dismiss()
 
     def _begin_what_fits(self, campaign: str) -> int:
-        """Begin the most urgent steps as far as there are cores; how many."""
-        busy = {slot.fw_id: slot.cores for slot in self._slots if slot.fw_id is not None}
-        free, begun = self.cores - sum(busy.values()), 0
+        """Begin the most urgent steps as far as there are cores and memory; how many."""
+        busy = [slot for slot in self._slots if slot.fw_id is not None]
+        free, used_mb = self.cores - sum(slot.cores for slot in busy), sum(slot.memory_mb for slot in busy)
+        begun = 0
         if not free:
             return 0
-        query = {**self.worker.query, "state": "READY", "fw_id": {"$nin": list(busy)}}
+        query = {**self.worker.query, "state": "READY", "fw_id": {"$nin": [slot.fw_id for slot in busy]}}
         found = self.database.launchpad.fireworks.find(query, {"fw_id": 1, f"spec.{RESOURCES}": 1})
         for firework in found.sort("spec._priority", -1).limit(self.cores):
-            step = resources_in(firework.get("spec", {}))
-            wanted = min(step.processes, self.cores) if step else self.cores
-            if wanted > free:
+            wanted, wanted_mb = self._share(resources_in(firework.get("spec", {})))
+            # what fits nowhere may still run alone
+            alone = not busy and not begun
+            full = self.memory_mb is not None and used_mb + wanted_mb > self.memory_mb
+            if wanted > free or (full and not alone):
                 break
-            self._idle_slot(campaign).begin(int(firework["fw_id"]), wanted)
-            free, begun = free - wanted, begun + 1
+            self._idle_slot(campaign).begin(int(firework["fw_id"]), wanted, wanted_mb)
+            free, used_mb, begun = free - wanted, used_mb + wanted_mb, begun + 1
         return begun
+
+    def _share(self, step: StepResources | None) -> tuple[int, int]:
+        """Processes that a step may have, and the memory in MB that they may take; 0 if that is not known."""
+        if step is None:
+            return self.cores, 0
+        one_mb = math.ceil(MEMORY_MARGIN * step.memory_mb)
+        most = self.cores if self.memory_mb is None else self.memory_mb // one_mb
+        processes = max(1, min(step.processes, self.cores, most))
+        return processes, processes * one_mb
 
     def _idle_slot(self, campaign: str) -> Slot:
         for slot in self._slots:
@@ -166,7 +198,7 @@ class Packer:
     def _take_answer(self, slot: Slot) -> int:
         """Free a place whose step is over; 1 if it ran."""
         fw_id, ran = slot.fw_id, slot.answer()
-        slot.fw_id, slot.cores = None, 0
+        slot.fw_id, slot.cores, slot.memory_mb = None, 0, 0
         if ran is None:
             self._slots.remove(slot)
             slot.dismiss()
@@ -175,17 +207,22 @@ class Packer:
         return int(bool(ran))
 
     def _recover(self, fw_id: int, code: int) -> None:
-        """Take back the step of a place that died; it fails where that happens again."""
+        """Take back the step of a place that died; it fails where that happens again, or the job if it never began."""
         self._deaths[fw_id] += 1
         launchpad = self.database.launchpad
         taken = {"fw_id": fw_id, "state": {"$in": ["RUNNING", "RESERVED"]}}
         firework = launchpad.fireworks.find_one(taken, {"launches": 1})
-        if firework is None:
-            return
-        if not firework["launches"]:
+        launches = firework["launches"] if firework else []
+        if firework and not launches:
             launchpad.fireworks.update_one({**taken, "launches": []}, {"$set": {"state": "READY"}})
+        if not launches:
+            if self._deaths[fw_id] >= MOST_DEATHS:
+                self._fault = (
+                    f"cluster {self.cluster.name}: places of a packed job ended {self._deaths[fw_id]} times, the last "
+                    f"with code {code} before it began step {fw_id}: see the job's *.error; launch without --pack"
+                )
         elif self._deaths[fw_id] < MOST_DEATHS:
-            take_back(launchpad, fw_id, int(firework["launches"][-1]))
+            take_back(launchpad, fw_id, int(launches[-1]))
         else:
             reason = (
                 f"the worker of this step in a packed job of cluster {self.cluster.name} ended with code {code}, "

@@ -10,9 +10,10 @@ from typing import Any
 
 from fireworks import LaunchPad
 
+from hightc.launch.claims import CLAIM_SECONDS
 from hightc.launch.cluster import Cluster, ClusterError
 from hightc.launch.cluster_fit import MOST_LOSSES, ask_for_more_time, was_at_time_limit
-from hightc.launch.recovery import fail_step
+from hightc.launch.recovery import fail_step, make_ready, seconds_since
 from hightc.launch.store import Database
 
 QUEUE_PREFIX = "queue@"
@@ -108,6 +109,8 @@ def held_launches(cluster: Cluster, campaign: str, database: Database) -> dict[i
 def recover_lost(cluster: Cluster, campaign: str, database: Database) -> list[int]:
     """Make steps ready again whose job is gone: killed at its time limit, cancelled, or with its node.
 
+    So are steps that were taken and never begun, by whomever.
+
     To be called by the only process that launches jobs of the campaign.
 
     Parameters
@@ -124,16 +127,26 @@ def recover_lost(cluster: Cluster, campaign: str, database: Database) -> list[in
     list of int
         Fireworks that will run again, in their own folders.
     """
+    released = _release_claims(campaign, database)
     before = held_launches(cluster, campaign, database)
     if not before:
-        return []
+        return released
     # asked after the launches were read: a job that started since is not among them
     living = living_jobs(cluster)
     dead = {fw_id: launch for fw_id, launch in before.items() if job_of(launch) not in living}
     # read again: a job that was ending wrote its result before it left the queue
     now = held_launches(cluster, campaign, database) if dead else {}
     lost = [fw_id for fw_id, launch in dead.items() if now.get(fw_id, {}).get("launch_id") == launch["launch_id"]]
-    return [fw_id for fw_id in lost if _take_back_or_fail(fw_id, dead[fw_id], database)]
+    return released + [fw_id for fw_id in lost if _take_back_or_fail(fw_id, dead[fw_id], database)]
+
+
+def _release_claims(campaign: str, database: Database) -> list[int]:
+    """Make steps ready again whose taker died before it gave them a launch, which no job is known by."""
+    launchpad = database.launchpad
+    taken = {"spec.campaign": campaign, "state": "RESERVED", "launches": []}
+    found = list(launchpad.fireworks.find(taken, {"fw_id": 1, "state": 1, "launches": 1, "updated_on": 1}))
+    old = [firework for firework in found if seconds_since(firework["updated_on"]) > CLAIM_SECONDS]
+    return [int(firework["fw_id"]) for firework in old if make_ready(launchpad, firework)]
 
 
 def _take_back_or_fail(fw_id: int, launch: Mapping[str, Any], database: Database) -> bool:

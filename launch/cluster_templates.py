@@ -91,7 +91,8 @@ env:
   offline: $offline
   # Jobs of one campaign in the queue at a time.
   max_jobs: $max_jobs
-  # Memory of a node in MB: a step that needs more for one process is not taken, others get fewer processes a node.
+  # Memory of a node in MB: a step that needs more for one process is not taken. With --reserve or --pack others get no
+  # more processes than it holds; without, every step has all processes of the job, whatever memory they need.
   memory_mb_per_node: $memory
 """)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
 
@@ -34,3 +34,44 @@ class CommandParser(argparse.ArgumentParser):
         if rest:
             self.error(f"{' '.join(rest)}: no such option or argument (for several values, repeat the option)")
         return found, rest
+
+
+def add_command(
+    commands: argparse._SubParsersAction[CommandParser],
+    name: str,
+    function: Callable[[argparse.Namespace], int] | None,
+    summary: str,
+    details: str = "",
+    *,
+    description: str | None = None,
+    epilog: str | None = None,
+) -> CommandParser:
+    """Add a command whose help keeps its lines as they were written.
+
+    Parameters
+    ----------
+    commands
+        The commands of a program, or the actions of a command.
+    name
+        Name of the command.
+    function
+        What it does with its options; None for a command that only has actions.
+    summary
+        What it is for, in a few words without a full stop.
+    details
+        Sentences that follow the summary in its help.
+    description
+        What its help begins with in the place of both.
+    epilog
+        What its help ends with.
+    """
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {details}".strip() if description is None else description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if function is not None:
+        parser.set_defaults(command=function)
+    return parser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hightc.launch.bulk_launchpad import find_among
@@ -13,7 +13,7 @@ from hightc.launch.crew import worker_count
 from hightc.launch.dispatch import study_makers
 from hightc.launch.settings import Settings
 from hightc.launch.store import Database
-from hightc.makers.cost import Studied
+from hightc.launch.studied import studied_of
 from hightc.makers.disk import Keep, drop_scratch, held_bytes
 from hightc.makers.disk_need import DiskNeed
 from hightc.makers.disk_need_studies import estimate_material_need
@@ -48,6 +48,8 @@ class CampaignNeed:
         Labels of materials whose need cannot be estimated.
     sampled
         Materials that the estimate is made of, the largest among them; None: all.
+    before_gates
+        Whether it is that of materials before the first gate of a funnel: who goes on is not known.
     """
 
     need_gb: float
@@ -55,6 +57,7 @@ class CampaignNeed:
     largest: str | None
     unknown: tuple[str, ...]
     sampled: int | None = None
+    before_gates: bool = False
 
     @property
     def message(self) -> str:
@@ -62,7 +65,8 @@ class CampaignNeed:
         labels = ", ".join(self.unknown[:MOST_LABELS]) + (", ..." if len(self.unknown) > MOST_LABELS else "")
         unknown = f"unknown for {labels} (no valence in a pseudopotential)" if self.unknown else ""
         made_of = f" (estimated from {self.sampled} materials)" if self.sampled else ""
-        need = f"about {self.need_gb:.2g} GB needed{made_of}, most for {self.largest}" if self.largest else ""
+        until = " before the first gate" if self.before_gates else ""
+        need = f"about {self.need_gb:.2g} GB needed{until}{made_of}, most for {self.largest}" if self.largest else ""
         said = "; ".join(part for part in (need, unknown) if part)
         return f"disk: {said}; {self.free_gb:.3g} GB free" if said else ""
 
@@ -105,6 +109,7 @@ def campaign_need(
         largest=None if largest is None else left[largest].tag.material,
         unknown=tuple(left[number].tag.material for number, need in estimated.items() if need is None),
         sampled=len(weights) if len(weights) < len(left) else None,
+        before_gates=any(material.funnel and material.funnel.after("electrons") for material in left),
     )
 
 
@@ -123,14 +128,12 @@ def _sample(materials: Sequence[Material]) -> dict[int, float]:
 def _estimate(material: Material, settings: Settings) -> DiskNeed | None:
     family = family_directory(material.recipe.pseudopotential_family, settings.pseudopotentials_directory)
     ladders = [maker for maker in study_makers(material, 1) if isinstance(maker, MagneticSoftnessFlowMaker)]
-    studied = Studied(
-        electron_phonon="electron_phonon" in material.studies,
-        wannier=material.wannier,
-        nesting=material.nesting,
-        magnetism=material.magnetism,
-        magnetic_runs=sum(len(maker.make(material.structure, material.tag).jobs) for maker in ladders),
-    )
-    return estimate_material_need(material.structure, material.recipe, family, studied)
+    runs = sum(len(maker.make(material.structure, material.tag).jobs) for maker in ladders)
+    need = estimate_material_need(material.structure, material.recipe, family, studied_of(material, magnetic_runs=runs))
+    if need is None or material.funnel is None or not material.funnel.after("electrons"):
+        return need
+    # who passes the first gate is not known; each later step looks at the free space itself
+    return replace(need, scf=0.0, ph=0.0, dvscf=0.0, working=0.0, wannier=None)
 
 
 def _held(materials: Sequence[Material], peaks: Mapping[int, float], directory: Path) -> float:

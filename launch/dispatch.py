@@ -291,7 +291,8 @@ def submit(
         if material.key in known:
             line.show(len(ids))
             found = known[material.key]
-            # behind the gates of a funnel there may be no Tc at any mu* yet
+            # behind the gates of a funnel there may be no Tc at any mu* yet; it will be at the old one, and the next
+            # submission adds the new one
             no_tc = "electron_phonon" not in material.studies or not found.values
             has_tc = no_tc or list(material.mu_star) in found.values
             added = [] if has_tc else _add_mu_star(launchpad, found.nodes, material, directory)

@@ -7,12 +7,10 @@ import argparse
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from hightc.launch.command_parser import CommandParser, add_command
 from hightc.launch.query_command import add_filters, given_filters
-
-if TYPE_CHECKING:
-    from hightc.launch.command_parser import CommandParser
 
 SUMMARY: Final = "write what a query finds to a file with a checksum, for learning"
 
@@ -40,14 +38,7 @@ def add_export(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         The commands of the program.
     """
-    parser = commands.add_parser(
-        "export",
-        help=SUMMARY,
-        description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}. Filters are joined by 'and'.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=export)
+    parser = add_command(commands, "export", export, SUMMARY, details="Filters are joined by 'and'.", epilog=EPILOG)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("-o", "--output", metavar="FILE", type=Path, help="file to write: data.jsonl or data.parquet")
     what.add_argument("--verify", metavar="FILE", type=Path, help="check a file that was written before")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hightc.launch.command_parser import CommandParser
+from hightc.launch.command_parser import CommandParser, add_command
 from hightc.makers.qe.failure import Failure
 from hightc.makers.qe.failures import EVERY_PROGRAM, FAILURES
 
@@ -22,12 +22,9 @@ def add_failures(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         The commands of the program.
     """
-    parser = commands.add_parser(
-        "failures",
-        help=SUMMARY,
-        description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}. Whatever a handler changed is told beside the result.",
+    parser = add_command(
+        commands, "failures", show_failures, SUMMARY, details="Whatever a handler changed is told beside the result."
     )
-    parser.set_defaults(command=show_failures)
     parser.add_argument("--markdown", action="store_true", help="as markdown, for a page of documentation")
 
 

@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hightc.launch.command_parser import CommandParser, add_command
 from hightc.launch.errors import LaunchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hightc.analysis.documents import FermiDocument
-    from hightc.launch.command_parser import CommandParser
 
 FORMATS: Final = ("frmsf", "bxsf")
 SUMMARY: Final = "write a computed Fermi surface for FermiSurfer or XCrySDen"
@@ -26,6 +26,8 @@ examples:
 
 exit codes: 0 done; 2 no such Fermi surface, or the file cannot be written (one line says why)"""
 
+DETAILS = "The study nesting of a campaign computes them."
+
 
 def add_fermi(commands: argparse._SubParsersAction[CommandParser]) -> None:
     """Add the command.
@@ -35,12 +37,9 @@ def add_fermi(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         The commands of the program.
     """
-    description = f"{SUMMARY[0].upper()}{SUMMARY[1:]}. The study nesting of a campaign computes them."
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser("fermi", help=SUMMARY, description=description, epilog=EPILOG, formatter_class=layout)
+    parser = add_command(commands, "fermi", None, SUMMARY, details=DETAILS, epilog=EPILOG)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    export = actions.add_parser("export", help=SUMMARY, description=description, epilog=EPILOG, formatter_class=layout)
-    export.set_defaults(command=export_fermi_surface)
+    export = add_command(actions, "export", export_fermi_surface, SUMMARY, details=DETAILS, epilog=EPILOG)
     export.add_argument("material", metavar="MATERIAL", help="label of the material in its campaign")
     export.add_argument("--campaign", metavar="NAME", help="name of the campaign, where several have the material")
     export.add_argument(

@@ -6,10 +6,11 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Final
 
+from hightc.launch.command_parser import CommandParser, add_command
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from hightc.launch.command_parser import CommandParser
     from hightc.launch.funnel import Funnel, FunnelStep, Reason
 
 SUMMARY: Final = "how many materials came how far on the way to a Tc, and why the others did not"
@@ -37,18 +38,11 @@ def add_funnel(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         Sub-commands of ``hightc``.
     """
-    parser = commands.add_parser(
-        "funnel",
-        help=SUMMARY,
-        description=DETAILS,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "funnel", show_funnel, SUMMARY, description=DETAILS, epilog=EPILOG)
     parser.add_argument("campaign", nargs="?", help="name of a campaign; all by default")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--materials", metavar="GATE", help="list the materials that did not pass one gate")
     shown.add_argument("--json", action="store_true", help="print JSON: a list of campaigns")
-    parser.set_defaults(command=show_funnel)
 
 
 def show_funnel(options: argparse.Namespace) -> int:

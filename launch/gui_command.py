@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import socket
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from hightc.launch.command_parser import CommandParser
+from hightc.launch.command_parser import CommandParser, add_command
 
 LOOPBACK: Final = "127.0.0.1"
 EPILOG: Final = """\
@@ -33,19 +32,19 @@ def add_gui(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         Sub-commands of ``hightc``.
     """
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "gui",
-        help="the workflows of the campaigns in a browser",
+        show_gui,
+        "the workflows of the campaigns in a browser",
         description="Serve FireWorks' pages of the campaigns' workflows, with their graphs, until Ctrl-C.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--campaign", metavar="NAME", help="name of a campaign; all by default")
     parser.add_argument("--port", metavar="N", type=_port, default=0, help="port (default: a free one)")
     parser.add_argument(
         "--host", metavar="ADDRESS", default=LOOPBACK, help=f"address to listen on (default: {LOOPBACK})"
     )
-    parser.set_defaults(command=show_gui)
 
 
 def _port(text: str) -> int:

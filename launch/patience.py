@@ -232,7 +232,11 @@ class PatientCollection:
         def attempt() -> Any:
             nonlocal tried
             if tried:
-                self._collection.delete_many({"_id": {"$in": [document["_id"] for document in documents]}})
+                # what arrived stays: a worker may have taken it by now
+                ids = [document["_id"] for document in documents]
+                there = {found["_id"] for found in self._collection.find({"_id": {"$in": ids}}, {"_id": 1})}
+                missing = [document for document in documents if document["_id"] not in there]
+                return self._collection.insert_many(missing) if missing else None
             tried = True
             return insert()
 

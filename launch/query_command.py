@@ -8,10 +8,10 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
+from hightc.launch.command_parser import CommandParser, add_command
 from hightc.launch.errors import LaunchError
 
 if TYPE_CHECKING:
-    from hightc.launch.command_parser import CommandParser
     from hightc.launch.query_output import Layout
 
 KINDS = (
@@ -63,14 +63,7 @@ def add_query(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         The commands of the program.
     """
-    parser = commands.add_parser(
-        "query",
-        help=SUMMARY,
-        description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}. Filters are joined by 'and'.",
-        epilog=QUERY_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=query)
+    parser = add_command(commands, "query", query, SUMMARY, details="Filters are joined by 'and'.", epilog=QUERY_EPILOG)
     add_filters(parser)
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="json: one array of rows")
     parser.add_argument("--documents", action="store_true", help="with --format json: whole documents, not rows")

@@ -330,7 +330,7 @@ def _joined(value: object) -> object:
 
 def _show(rows: list[Row], caption: str | None) -> None:
     if not rows:
-        print("no document meets the filters", file=sys.stderr)
+        print("no document meets the filters (of the kind tc, unless --kind names another)", file=sys.stderr)
         return
     names = [name for name in rows[0] if name not in BESIDE_TABLE]
     table = Table(*names, caption=caption)

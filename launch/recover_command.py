@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
+from hightc.launch.command_parser import CommandParser, add_command
+
 if TYPE_CHECKING:
-    from hightc.launch.command_parser import CommandParser
     from hightc.launch.settings import Settings
     from hightc.launch.store import Database
 
@@ -17,12 +18,14 @@ examples:
   hightc recover --dry-run                       every campaign: what was lost, what failed and why; nothing is changed
   hightc recover nb                              put back what was lost, run again everything that failed
   hightc recover nb --cause "no space left"      of what failed, only that whose message has these words
+  hightc recover nb --redo Nb                    compute Nb once more from its first step, though it has finished
 
 Steps are lost when their worker is dead: on this machine nobody holds its lock; another machine's worker has not been
 heard of for four hours. Steps in jobs of a queue are left to hightc cluster launch. What a step has finished on disk is
 taken over when it runs again, without starting the program, also if the database was away when it ended. Workflows are
 half written if what changed them was killed between two writes: steps wait for ones that have finished. Give hightc
-run or hightc cluster launch again afterwards; hightc run itself puts back all of its campaign when it starts."""
+run or hightc cluster launch again afterwards; hightc run itself puts back all of its campaign when it starts.
+After --redo, finished runs of equal content are taken over; HIGHTC_REUSE=false hightc run starts every program."""
 
 MOST_LINES: Final = 20
 
@@ -35,17 +38,20 @@ def add_recover(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         Sub-commands of ``hightc``.
     """
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "recover",
-        help="put back steps that were lost or failed, all or by cause",
+        recover,
+        "put back steps that were lost or failed, all or by cause",
         description="Put back steps of dead workers, and run again steps that failed, all or by cause.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("campaign", nargs="?", help="name of a campaign; all by default")
     parser.add_argument("--cause", metavar="TEXT", help="of what failed, only that whose message has this text")
     parser.add_argument("--dry-run", action="store_true", help="change nothing, only say what would be put back")
-    parser.set_defaults(command=recover)
+    parser.add_argument(
+        "--redo", metavar="LABEL", action="append", help="compute a material of the campaign anew; can be repeated"
+    )
 
 
 def recover(options: argparse.Namespace) -> int:
@@ -75,6 +81,9 @@ def recover(options: argparse.Namespace) -> int:
     database = open_database(settings)
     try:
         names = campaign_names(database, options.campaign)
+        if options.redo:
+            _redo(database, options)
+            return 0
         matched = 0
         for name in names:
             matched += _recover_campaign(name, database, settings, options)
@@ -86,6 +95,19 @@ def recover(options: argparse.Namespace) -> int:
     finally:
         database.close()
     return 0
+
+
+def _redo(database: Database, options: argparse.Namespace) -> None:
+    """Make the first steps of materials ready again."""
+    from hightc.launch.errors import LaunchError  # noqa: PLC0415
+    from hightc.launch.redo import redo  # noqa: PLC0415
+
+    if options.campaign is None or options.cause or options.dry_run:
+        msg = "--redo: expected the name of a campaign beside it, and neither --cause nor --dry-run"
+        raise LaunchError(msg)
+    for label in options.redo:
+        print(f"{label}: {redo(options.campaign, label, database)} first steps are ready again")
+    print("next: hightc run with the file of the campaign, or hightc cluster launch")
 
 
 def _recover_campaign(name: str, database: Database, settings: Settings, options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from fireworks import FWAction, LaunchPad
 
 from hightc.launch.bulk_launchpad import KEYS_A_QUERY, batches, find_among
 from hightc.launch.dispatch import ACTIVE, WORKER_PREFIX, Submission, in_order, worker_name
-from hightc.launch.patience import CLAIMED_BY, is_signed
+from hightc.launch.patience import CLAIMED_BY, is_signed, sign_of
 from hightc.launch.store import Database
 from hightc.launch.stored_words import utc
 from hightc.launch.unfit_workflows import OVER, find_unfit, has_strays, mend
@@ -95,7 +96,7 @@ def _unlock(submissions: Sequence[Submission], database: Database, loss: Loss, l
     workflows = database.launchpad.workflows
     locked = {"metadata.campaign": {"$in": _campaigns(submissions)}, "locked": {"$exists": True}}
     if loss.dead_worker is None:
-        workflows.update_many(locked, {"$unset": {"locked": True}})
+        workflows.update_many({**locked, **_held_here()}, {"$unset": {"locked": True}})
         return
     for workflow in list(workflows.find(locked, {"nodes": 1, "locked": 1})):
         mark = workflow["locked"]
@@ -105,6 +106,12 @@ def _unlock(submissions: Sequence[Submission], database: Database, loss: Loss, l
             dead = not lost.isdisjoint(workflow["nodes"])
         if dead:
             workflows.update_one({"_id": workflow["_id"], "locked": mark}, {"$unset": {"locked": True}})
+
+
+def _held_here() -> dict[str, Any]:
+    """Locks of this machine's processes, and those without a sign; others break by themselves in seconds."""
+    here = {"$regex": f"^{re.escape(sign_of(0).rpartition(':')[0])}:"}
+    return {"$or": [{"locked": here}, {"locked": True}]}
 
 
 def lost_steps(
@@ -141,7 +148,7 @@ def fail_step(fw_id: int, database: Database, reason: str) -> None:
     """
     launchpad = database.launchpad
     firework = launchpad.fireworks.find_one({"fw_id": fw_id}, {"launches": 1})
-    launchpad.workflows.update_many({"nodes": fw_id}, {"$unset": {"locked": True}})
+    launchpad.workflows.update_many({"nodes": fw_id, **_held_here()}, {"$unset": {"locked": True}})
     if _is_over(launchpad, firework):
         # it died after its step
         launchpad._refresh_wf(fw_id)

@@ -7,8 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hightc.launch.command_parser import CommandParser, add_command
+
 if TYPE_CHECKING:
-    from hightc.launch.command_parser import CommandParser
     from hightc.launch.progress_line import Tell
     from hightc.launch.report_site.site import SiteSummary
     from hightc.launch.settings import Settings
@@ -38,12 +39,13 @@ def add_report(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         Sub-commands of ``hightc``.
     """
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "report",
-        help="a static site of campaigns: a table that sorts and filters, a page a material",
+        show_report,
+        "a static site of campaigns: a table that sorts and filters, a page a material",
         description="Write the results of campaigns as a static site that opens offline, for thousands of materials.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("campaign", nargs="*", help="campaign file, or name of a campaign in the database")
     parser.add_argument("--all", action="store_true", help="every campaign of the database")
@@ -55,7 +57,6 @@ def add_report(commands: argparse._SubParsersAction[CommandParser]) -> None:
         help=f"folder of the site (default: {SITE}/ in the campaign's folder)",
     )
     parser.add_argument("--anew", action="store_true", help="write every page, also those that nothing has changed")
-    parser.set_defaults(command=show_report)
 
 
 def show_report(options: argparse.Namespace) -> int:

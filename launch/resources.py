@@ -19,7 +19,8 @@ from hightc.analysis.documents import MagneticOrder
 from hightc.launch.campaign import Material
 from hightc.launch.step_category import CATEGORY, Category
 from hightc.launch.step_resources import RESOURCES, StepResources
-from hightc.makers.cost import RELAXATION_RUNS, Studied
+from hightc.launch.studied import studied_of
+from hightc.makers.cost import RELAXATION_RUNS
 from hightc.makers.dynamic_jobs import MADE
 from hightc.makers.errors import CalculationError
 from hightc.makers.magnetism_rung import MagneticRungMaker
@@ -44,7 +45,7 @@ LEAST_WALL_SECONDS: Final = 900
 STEP_SECONDS: Final = 300
 """Shortest time that is asked for, and what times are rounded up to."""
 
-CHEAP_AHEAD: Final = 0.001
+CHEAP_AHEAD: Final = 1e-6
 """What the cheapest material is ahead of the dearest in the order of one step: less than any score of a gate is."""
 
 SECONDS_PER_HOUR: Final = 3600.0
@@ -160,7 +161,8 @@ class Estimates:
         runs = RELAXATION_RUNS if magnetism.pressures_gpa else 1.0
         mesh, _ = magnetism.k_points_of(order)
         try:
-            return magnetic_need(order.structure, self.material.recipe, folder, mesh, runs)
+            polarized = order.kind != "nonmagnetic"
+            return magnetic_need(order.structure, self.material.recipe, folder, mesh, runs, polarized=polarized)
         except (CalculationError, OSError):
             return None
 
@@ -172,9 +174,7 @@ class Estimates:
     def _estimate(self, groups: int, *, finer: bool) -> Mapping[str, StepNeed]:
         material, folder = self.material, self._pseudo_dir
         recipe = finer_recipe(material.recipe) if finer else material.recipe
-        studied = Studied(
-            electron_phonon="electron_phonon" in material.studies, wannier=material.wannier, nesting=material.nesting
-        )
+        studied = studied_of(material)
         try:
             return step_needs(material.structure, recipe, folder, studied, groups=groups) if folder else {}
         except (CalculationError, OSError):

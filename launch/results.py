@@ -324,7 +324,7 @@ def _result(
     answered = _answered(submission.material, documents)
     if all(answered) or (any(answered) and settled and failure is None):
         outcome = Outcome.ANSWERED
-    elif failure is not None and settled and gate is not None and gate.name in GATES_BESIDE:
+    elif failure is not None and settled and gate is not None and gate.name in _gates_beside(submission.material):
         outcome = Outcome.FAILED
     elif gate is not None:
         outcome = Outcome.GATED
@@ -368,6 +368,12 @@ def _answered(material: Material, documents: Mapping[str, Sequence[Document]]) -
         answered += [_tc_at(documents, material.mu_star, route) is not None for route in asked]
     kinds = [kind for study, kind in STUDY_DOCUMENTS.items() if study in material.studies]
     return answered + [kind in documents for kind in kinds]
+
+
+def _gates_beside(material: Material) -> frozenset[str]:
+    """Gates that stop the Wannier route alone."""
+    behind = material.funnel.after("alpha2f") if material.funnel else ()
+    return GATES_BESIDE.union(gate.name for gate in behind)
 
 
 def _failures(fireworks: Sequence[Mapping[str, Any]], database: Database, fault: str | None) -> dict[int, StepFailure]:

@@ -19,7 +19,7 @@ from rich.console import Console
 from hightc.analysis.files import write_text
 from hightc.launch.campaign import Campaign, read_campaign
 from hightc.launch.campaign_summary import KINDS as SUMMARY_KINDS
-from hightc.launch.campaign_summary import MOST_ON_A_PAGE, SETTLED, summarize, summary_lines
+from hightc.launch.campaign_summary import MOST_ON_A_PAGE, SETTLED, is_over, summarize, summary_lines
 from hightc.launch.campaign_watch import CampaignWatch, Look
 from hightc.launch.crew import Crew, available_cores
 from hightc.launch.disk_space import campaign_need, drop_finished, require_room
@@ -183,7 +183,7 @@ def conclude(
     collected = collect_results(submissions, database, fault=fault)
     notify_hits(collected, settings, directory, console)
     illustrated = with_figures(collected, database)
-    over = [result.submission for result in collected if result.outcome in SETTLED and result.settled]
+    over = [result.submission for result in collected if is_over(result)]
     _let_go(over, directory, settings, console)
     console.print(result_table(collected, campaign_file=end.campaign_file))
     report = directory / "report.html"
@@ -348,7 +348,8 @@ def _work(crew: Crew, database: Database, console: Console) -> bool:
                 began = time.monotonic()
                 look = watch.look()
                 _show(display, look, began - started)
-                done = [by_label[label] for label in look.finished]
+                ended = iterate_results([by_label[label] for label in look.finished], database, kinds=SUMMARY_KINDS)
+                done = [result.submission for result in ended if is_over(result)]
                 _let_go(done, crew.directory, crew.settings, console)
                 time.sleep(pause_after(time.monotonic() - began))
             _show(display, watch.look(full=True), time.monotonic() - started)

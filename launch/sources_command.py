@@ -13,12 +13,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from hightc.launch.command_parser import CommandParser, add_command
 from hightc.launch.errors import LaunchError
 from hightc.launch.plain_text import plain_text
 from hightc.launch.toml_file import read_toml
 
 if TYPE_CHECKING:
-    from hightc.launch.command_parser import CommandParser
     from hightc.launch.sources.records import RefusedEntry, ResolvedSources
     from hightc.launch.sources.table import SourceEntry
 
@@ -50,16 +50,16 @@ def add_sources(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         The commands of the program.
     """
-    parser = commands.add_parser("sources", help=SUMMARY, description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.")
+    parser = add_command(commands, "sources", None, SUMMARY)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    check = actions.add_parser(
+    check = add_command(
+        actions,
         "check",
-        help="find every structure, count what is refused",
+        check_sources,
+        "find every structure, count what is refused",
         description="Finds every structure of the sources, merges duplicates, and counts what is refused and why.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    check.set_defaults(command=check_sources)
     check.add_argument("file", metavar="FILE", type=Path, nargs="?", help="campaign file with [[sources]]")
     check.add_argument("--supercon", metavar="CSV", type=Path, help="table with the columns name and Tc (K)")
     check.add_argument(

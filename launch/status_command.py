@@ -8,16 +8,17 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from hightc.launch.command_parser import CommandParser, add_command
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from hightc.launch.command_parser import CommandParser
     from hightc.launch.status import CampaignStatus, FailureGroup, Status
 
 EPILOG: Final = """\
 examples:
   hightc status                 every campaign of the database
-  hightc status nb --watch      one campaign, again every five seconds until Ctrl-C
+  hightc status nb --watch      one campaign, again every five seconds until it is finished
   hightc status --json | jq '.campaigns[] | {name, steps}'
 
 A failed step keeps what it has. Mend the cause, and give `hightc run CAMPAIGN.toml` again: it goes on from there.
@@ -49,17 +50,20 @@ def add_status(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         Sub-commands of ``hightc``.
     """
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "status",
-        help="how far the campaigns are, what runs where, failures grouped by cause",
+        show_status,
+        "how far the campaigns are, what runs where, failures grouped by cause",
         description="How far the campaigns of the database are, what runs where, and failures grouped by cause.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("campaign", nargs="?", help="name of a campaign; all by default")
-    parser.add_argument("--watch", action="store_true", help=f"show it again every {WATCH_SECONDS:g} s until Ctrl-C")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(command=show_status)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--watch", action="store_true", help=f"show it again every {WATCH_SECONDS:g} s until everything is finished"
+    )
+    how.add_argument("--json", action="store_true", help="print JSON")
 
 
 def show_status(options: argparse.Namespace) -> int:

@@ -10,13 +10,13 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hightc.launch.command_parser import CommandParser, add_command
 from hightc.launch.errors import LaunchError
 
 if TYPE_CHECKING:
     from hightc.analysis.answers import Reference
     from hightc.analysis.parsers.errors import ParseError
     from hightc.eliashberg import Alpha2F, Spectrum
-    from hightc.launch.command_parser import CommandParser
 
 MU_STAR: Final = (0.10, 0.13, 0.16)
 """Coulomb pseudopotentials unless others are given."""
@@ -68,14 +68,14 @@ def add_tc(commands: argparse._SubParsersAction[CommandParser]) -> None:
     commands
         The commands of the program.
     """
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "tc",
-        help="Tc of a spectral function in a file (matdyn.x, EPW, Elk, text, CSV)",
+        run_tc,
+        "Tc of a spectral function in a file (matdyn.x, EPW, Elk, text, CSV)",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(command=run_tc)
     parser.add_argument("file", metavar="FILE", type=Path, help="file with a2F(w)")
     parser.add_argument(
         "--mu-star", metavar="MU", type=_mu_star, action="append", help="mu*; can be repeated (default: 0.10 0.13 0.16)"

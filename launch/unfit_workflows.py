@@ -97,8 +97,11 @@ def has_strays(campaign: str, database: Database) -> bool:
 def _over(launchpad: LaunchPad, fireworks: Iterable[Mapping[str, Any]]) -> set[int]:
     """Launches that have ended, of fireworks that are held for running."""
     ids = [int(one["launches"][-1]) for one in fireworks if one["state"] in TAKEN and one["launches"]]
-    found = find_among(launchpad.launches, "launch_id", ids, {"launch_id": 1, "state": 1, "_id": 0})
-    return {int(launch["launch_id"]) for launch in found if launch["state"] in OVER}
+    fields = {"launch_id": 1, "state": 1, "action.exit": 1, "action.gridfs_id": 1, "_id": 0}
+    found = find_among(launchpad.launches, "launch_id", ids, fields)
+    # the result of a node without a database is marked as completed before its action is taken over
+    ended = [one for one in found if one["state"] == "FIZZLED" or (one["state"] == "COMPLETED" and one.get("action"))]
+    return {int(one["launch_id"]) for one in ended}
 
 
 def _misfits(workflow: Mapping[str, Any], fireworks: Mapping[int, Mapping[str, Any]], over: set[int]) -> Iterator[int]:
@@ -173,7 +176,7 @@ def mend_workflow(launchpad: Any, fw_id: int) -> bool:
                 continue
             try:
                 changed |= _refresh(workflow, one)
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, AttributeError, ImportError):
                 _let_fail(launchpad, one)
                 return True
         if misfits:
@@ -220,7 +223,8 @@ def _remove_strays(launchpad: Any, campaign: str, ids: Sequence[int]) -> int:
     count = 0
     fields = {"fw_id": 1, "spec.material": 1, "launches": 1, "archived_launches": 1}
     for stray in list(find_among(launchpad.fireworks, "fw_id", ids, fields)):
-        near = homes.get(stray["spec"].get("material"), [])
+        material = stray["spec"].get("material")
+        near = homes.get(material, []) if material is not None else []
         with ExitStack() as held:
             for fw_id in near:
                 # whoever is adding it holds one of these

@@ -19,6 +19,7 @@ from fireworks.core.launchpad import LazyFirework
 from hightc.launch.joined_writes import JoinedWrites
 
 READY = {"$set": {"state": "READY"}}
+UNLOCKED = {"$unset": {"locked": True}}
 
 
 class ReadFirework(LazyFirework):  # type: ignore[misc] # FireWorks has no types
@@ -43,7 +44,12 @@ class ReadFirework(LazyFirework):  # type: ignore[misc] # FireWorks has no types
 
 
 def write_update(
-    launchpad: LaunchPad, workflow: Workflow, changed: Iterable[Firework], *, mark: str | None = None
+    launchpad: LaunchPad,
+    workflow: Workflow,
+    changed: Iterable[Firework],
+    *,
+    mark: str | None = None,
+    held: object = None,
 ) -> bool:
     """Write fireworks that changed, and their workflow; the caller holds its lock.
 
@@ -56,7 +62,9 @@ def write_update(
     changed
         Its fireworks that changed; the ids of new ones are negative.
     mark
-        Mark of its lock, which is released; None leaves the lock as it is.
+        Mark of its lock, which is released at the end; None leaves the lock as it is.
+    held
+        Lock of FireWorks that must still be there where there is no mark; None: whatever is there.
 
     Returns
     -------
@@ -71,17 +79,30 @@ def write_update(
     for firework in fireworks:
         _add(writes, firework, is_new=firework.fw_id in numbered)
     if mark is None:
-        writes.update("workflows", {"nodes": known}, {"$set": workflow.to_db_dict()})
+        same = {"nodes": known} | ({} if held is None else {"locked": held})
+        writes.update("workflows", same, {"$set": workflow.to_db_dict()})
     else:
-        writes.replace("workflows", {"nodes": known, "locked": mark}, workflow.to_db_dict())
+        writes.replace("workflows", {"nodes": known, "locked": mark}, workflow.to_db_dict() | {"locked": mark})
     for fw_id in ready - numbered:
         writes.update("fireworks", {"fw_id": fw_id, "state": "WAITING"}, READY)
+    # nobody may rerun a parent before its children know that they are ready
+    free = {"nodes": known, "locked": mark}
+    if mark is not None and not ready & numbered:
+        writes.update("workflows", free, UNLOCKED)
     answers = writes.send(launchpad)
     launchpad.joins_writes = writes.together
     written = bool(answers[len(fireworks)])
-    if written and ready & numbered:
-        # new ones that are in no workflow must not be taken
-        launchpad.fireworks.update_many({"fw_id": {"$in": sorted(ready & numbered)}, "state": "WAITING"}, READY)
+    for firework, met in zip(fireworks, answers, strict=False):
+        if written and not met and firework.fw_id not in numbered:
+            # paused or defused since it was read: it stays so, but what its parents told it is kept
+            told = {"$set": {"spec": firework.to_db_dict()["spec"]}}
+            launchpad.fireworks.update_one({"fw_id": firework.fw_id}, told)
+    if ready & numbered:
+        if written:
+            # new ones that are in no workflow must not be taken
+            launchpad.fireworks.update_many({"fw_id": {"$in": sorted(ready & numbered)}, "state": "WAITING"}, READY)
+        if mark is not None:
+            launchpad.workflows.update_one(free, UNLOCKED)
     return written
 
 

@@ -25,7 +25,7 @@ from typing import Literal
 from pymatgen.core import Structure
 
 from hightc.analysis.parsers.units import BOHR_ANGSTROM
-from hightc.makers.disk_need import band_count, irreducible_q, n_irreducible, plane_waves, read_valence
+from hightc.makers.disk_need import band_count, irreducible_q, n_irreducible, plane_waves, valence_electrons
 from hightc.makers.qe.magnetic_recipe import MagneticRecipe
 from hightc.makers.qe.nesting_recipe import NestingRecipe
 from hightc.makers.qe.recipe import Recipe
@@ -184,15 +184,13 @@ def cell_size(structure: Structure, recipe: Recipe, pseudo_dir: Path) -> CellSiz
     pseudo_dir
         Folder of its pseudopotentials.
     """
-    valences = {item.element: read_valence(pseudo_dir / item.filename) for item in recipe.pseudopotentials}
-    charges = [valences[site.specie.symbol] for site in structure]
-    electrons = [charge for charge in charges if charge is not None]
-    if len(electrons) < len(charges):
+    electrons = valence_electrons(structure, recipe, pseudo_dir)
+    if electrons is None:
         return None
     spinors = 2 if recipe.spin_orbit else 1
     return CellSize(
         volume_bohr3=structure.volume / BOHR_ANGSTROM**3,
-        bands=band_count(sum(electrons)) * spinors,
+        bands=band_count(electrons) * spinors,
         spins=2 if recipe.spin_polarized else 1,
         spinors=spinors,
         augmented=AUGMENTED if recipe.ecutrho_ry > 4.01 * recipe.ecutwfc_ry else 1.0,

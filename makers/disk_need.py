@@ -177,18 +177,15 @@ def pw_files(structure: Structure, recipe: Recipe, pseudo_dir: Path) -> PwFiles 
     pseudo_dir
         Folder of its pseudopotentials.
     """
-    paths = {item.element: pseudo_dir / item.filename for item in recipe.pseudopotentials}
-    valences = {element: read_valence(path) for element, path in paths.items()}
-    charges = [valences[site.specie.symbol] for site in structure]
-    electrons = [charge for charge in charges if charge is not None]
-    if len(electrons) < len(charges):
+    electrons = valence_electrons(structure, recipe, pseudo_dir)
+    if electrons is None:
         return None
     return PwFiles(
         volume_bohr3=structure.volume / BOHR_ANGSTROM**3,
-        electrons=sum(electrons),
+        electrons=electrons,
         spinors=2 if recipe.spin_orbit else 1,
         cutoff_ratio=recipe.ecutrho_ry / recipe.ecutwfc_ry,
-        copied=sum(path.stat().st_size for path in paths.values()),
+        copied=sum((pseudo_dir / item.filename).stat().st_size for item in recipe.pseudopotentials),
     )
 
 
@@ -242,6 +239,24 @@ def estimate_disk_need(
         working=2 * min(MOST_MODES_AT_ONCE, modes) * max(star) * w,
         wannier=route,
     )
+
+
+def valence_electrons(structure: Structure, recipe: Recipe, pseudo_dir: Path) -> float | None:
+    """Valence electrons of a cell; None where a pseudopotential does not tell its own.
+
+    Parameters
+    ----------
+    structure
+        The cell.
+    recipe
+        Numbers of the calculation.
+    pseudo_dir
+        Folder of its pseudopotentials.
+    """
+    valences = {item.element: read_valence(pseudo_dir / item.filename) for item in recipe.pseudopotentials}
+    charges = [valences[site.specie.symbol] for site in structure]
+    known = [charge for charge in charges if charge is not None]
+    return sum(known) if len(known) == len(charges) else None
 
 
 def read_valence(path: Path) -> float | None:

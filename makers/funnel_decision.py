@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from hightc.analysis.documents import (
     Document,
@@ -18,6 +19,8 @@ from hightc.analysis.documents.decision import FeatureValue, Stage
 from hightc.analysis.funnel_features import electron_features, joined_features, phonon_features, tc_features
 from hightc.analysis.funnel_rules import Funnel, gates_of, joined_decision, judge
 from hightc.makers.dense_dos import tetrahedron_dos_of
+from hightc.makers.errors import StagingError
+from hightc.makers.relax import XML
 
 
 def decide(funnel: Funnel, stage: Stage, documents: Mapping[str, Document]) -> GateDecisionDocument:
@@ -32,6 +35,11 @@ def decide(funnel: Funnel, stage: Stage, documents: Mapping[str, Document]) -> G
     documents
         Its documents by step: ``relax``, ``dense`` and, where it was asked for, ``moment``; ``phonon``; ``tc``; and
         ``decision``, that of the stage before. Features are made of those that are there.
+
+    Raises
+    ------
+    StagingError
+        If the folder of ``dense`` has no bands: a folder out of reach is no missing number.
     """
     before = documents.get("decision")
     earlier = before if isinstance(before, GateDecisionDocument) else None
@@ -55,6 +63,7 @@ def _new_features(documents: Mapping[str, Document]) -> tuple[FeatureValue, ...]
     found: tuple[FeatureValue, ...] = ()
     structure, dense, moment = documents.get("relax"), documents.get("dense"), documents.get("moment")
     if isinstance(structure, StructureDocument) and isinstance(dense, ScfDocument):
+        _require_bands(dense)
         dos, reason = tetrahedron_dos_of(dense)
         found += electron_features(
             structure,
@@ -67,5 +76,15 @@ def _new_features(documents: Mapping[str, Document]) -> tuple[FeatureValue, ...]
     if isinstance(phonon, PhononDocument):
         found += phonon_features(phonon)
     if isinstance(tc, TcDocument):
-        found += tc_features(tc)
+        found += tc_features(tc, phonon if isinstance(phonon, PhononDocument) else None)
     return found
+
+
+def _require_bands(dense: ScfDocument) -> None:
+    path = Path(dense.provenance.directory) / XML
+    if not path.is_file():
+        msg = (
+            f"{path}: expected the bands of the dense mesh, found nothing: make the folder reachable, then "
+            "hightc recover"
+        )
+        raise StagingError(msg)

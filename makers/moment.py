@@ -20,6 +20,9 @@ from hightc.makers.qe.recipe import Recipe
 from hightc.makers.qe.symmetry import irreducible_k_points
 from hightc.makers.relax import XML, require_converged
 
+NO_SPIN_ORBIT = "spin-orbit coupling was left out"
+"""Warning where the recipe has the coupling."""
+
 STARTING_POLARIZATION = 0.5
 """Spin polarisation that elements start from which the recipe does not name; forgotten where there is no moment."""
 
@@ -32,7 +35,7 @@ class MomentMaker(QEMaker):
 
     @job(output_schema=MomentDocument)
     def make(self, structure: StructureDocument) -> MomentDocument:
-        """Run pw.x with two spins.
+        """Run pw.x with two spins and without spin-orbit coupling.
 
         Where pw.x fails by what it computes, the document says why there is no moment; a failure of the machine is one
         of the job.
@@ -43,6 +46,7 @@ class MomentMaker(QEMaker):
             The relaxed structure.
         """
         recipe = _spin_polarized(self.recipe, structure)
+        left_out = (NO_SPIN_ORBIT,) if self.recipe.spin_orbit else ()
         settings = self.settings()
         text = pw_input(
             structure.structure,
@@ -77,7 +81,7 @@ class MomentMaker(QEMaker):
             nothing = dict.fromkeys(
                 ("total_magnetization_bohr_magneton", "absolute_magnetization_bohr_magneton", "energy_ev", "provenance")
             )
-            return MomentDocument(**shared, **nothing, reason=f"the moment was not found: {error}")
+            return MomentDocument(**shared, **nothing, reason=f"the moment was not found: {error}", warnings=left_out)
         result = read_pw_xml(XML)
         provenance = self.provenance("pw.x", run)
         total = result.total_magnetization_bohr_magneton
@@ -87,7 +91,7 @@ class MomentMaker(QEMaker):
             absolute_magnetization_bohr_magneton=result.absolute_magnetization_bohr_magneton,
             energy_ev=result.energy_ev,
             reason="pw.x wrote no magnetisation" if total is None else None,
-            warnings=correction_warnings([provenance]),
+            warnings=(*correction_warnings([provenance]), *left_out),
             provenance=provenance,
         )
 

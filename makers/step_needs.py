@@ -138,17 +138,17 @@ def step_needs(
         By the name of the class of the Maker.
     """
     size, cost = cell_size(structure, recipe, pseudo_dir), estimate_cost(structure, recipe, pseudo_dir, studied)
-    if size is None or cost is None:
+    moment = _cell(structure, _with_two_spins(recipe), pseudo_dir)
+    if size is None or cost is None or moment is None:
         return {}
     cell = _Cell(structure, recipe, size)
     needs = dict.fromkeys(SERIAL_STEPS, SERIAL)
-    n_spins_two = size.pw_seconds(n_irreducible(structure, recipe.k_mesh), recipe.ecutwfc_ry, n_spins=2)
     needs |= {
         "RelaxMaker": cell.pw(cost.relax or cell.scf_seconds, recipe.k_mesh, recipe.relax_ecutwfc_ry),
         "DenseScfMaker": cell.pw(cost.scf_dense, recipe.k_mesh_dense),
         "ScfMaker": cell.pw(cost.scf, recipe.k_mesh),
         "DensityMaker": cell.pw(cell.scf_seconds, recipe.k_mesh),
-        "MomentMaker": cell.pw(n_spins_two, recipe.k_mesh),
+        "MomentMaker": moment.pw(moment.scf_seconds, recipe.k_mesh),
         "InterpolationMaker": StepNeed("program", core_seconds=SERIAL_SECONDS * len(structure)),
         **cell.phonons(cost, groups),
     }
@@ -158,7 +158,9 @@ def step_needs(
     return needs
 
 
-def magnetic_need(structure: Structure, recipe: Recipe, pseudo_dir: Path, mesh: Mesh, runs: float) -> StepNeed | None:
+def magnetic_need(
+    structure: Structure, recipe: Recipe, pseudo_dir: Path, mesh: Mesh, runs: float, *, polarized: bool = True
+) -> StepNeed | None:
     """Estimate a run of one magnetic order; None where a pseudopotential does not tell its electrons.
 
     Parameters
@@ -173,13 +175,25 @@ def magnetic_need(structure: Structure, recipe: Recipe, pseudo_dir: Path, mesh: 
         The k mesh of that cell.
     runs
         Self-consistencies that it is worth.
+    polarized
+        Whether it has two spins; the nonmagnetic order has none.
     """
-    size = cell_size(structure, recipe, pseudo_dir)
-    if size is None:
+    spins = {"spin_polarized": polarized}
+    cell = _cell(structure, _with_two_spins(recipe).model_copy(update=spins), pseudo_dir)
+    if cell is None:
         return None
-    cell = _Cell(structure, recipe, size)
-    n_k = n_irreducible(structure, mesh)
-    return cell.pw(runs * size.pw_seconds(n_k, recipe.relax_ecutwfc_ry, n_spins=2), mesh, recipe.relax_ecutwfc_ry)
+    seconds = runs * cell.size.pw_seconds(n_irreducible(structure, mesh), recipe.relax_ecutwfc_ry)
+    return cell.pw(seconds, mesh, recipe.relax_ecutwfc_ry)
+
+
+def _with_two_spins(recipe: Recipe) -> Recipe:
+    """Collinear spins, which leave spin-orbit coupling out."""
+    return recipe.model_copy(update={"spin_orbit": False, "spin_polarized": True})
+
+
+def _cell(structure: Structure, recipe: Recipe, pseudo_dir: Path) -> _Cell | None:
+    size = cell_size(structure, recipe, pseudo_dir)
+    return None if size is None else _Cell(structure, recipe, size)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ class FeatureValue(Record):
     name: str = Field(description="Name of the feature, with its unit.")
     value: float | None = Field(description="Its value in the unit of its name; None if it could not be computed.")
     reason: str | None = Field(description="Why there is no value; None if there is one.")
+    at_most: float | None = Field(
+        default=None,
+        description="Upper bound in the unit of its name where only that is known; None with a value, without a bound, "
+        "and in documents stored before it was kept.",
+    )
 
 
 class RuleVerdict(Record):
@@ -29,7 +34,9 @@ class RuleVerdict(Record):
     feature: str = Field(description="The feature it judges.")
     value: float | None = Field(description="Value of the feature; None if it could not be computed.")
     threshold: float = Field(description="The number it is held against.")
-    holds: bool | None = Field(description="Whether the rule holds; None where there is no value.")
+    holds: bool | None = Field(
+        description="Whether the rule holds; None where there is no value, and no bound that decides."
+    )
 
 
 class GateVerdict(Record):

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from markupsafe import Markup
 from pymatgen.core import Structure
 
-from hightc.analysis.documents import CouplingDocument, StructureDocument, TcDocument
+from hightc.analysis.documents import CouplingDocument, GateDecisionDocument, StructureDocument, TcDocument
 from hightc.analysis.documents.tc import Method
 from hightc.analysis.parsers.units import KELVIN_MEV
 from hightc.analysis.plots.wording import ROUTES, coupling_range, tc_text
@@ -167,10 +167,16 @@ def _temperature(document: TcDocument, method: Method, mu_star: float) -> Cell:
 
 
 def _density(result: MaterialResult) -> Cell:
-    """N(E_F) of the spectrum at its chosen smearing, or of the Fermi surface."""
+    """N(E_F) of the spectrum at its chosen smearing, of the Fermi surface, or of the last gate that asked for it."""
     if result.alpha2f is not None:
         return _number(result.alpha2f.dos_per_ev_spin_cell[result.alpha2f.chosen_smearing], "%.3f")
-    return None if result.fermi is None else _number(result.fermi.dos_per_ev_spin_cell, "%.3f")
+    if result.fermi is not None:
+        return _number(result.fermi.dos_per_ev_spin_cell, "%.3f")
+    # a gate of the funnel may have stopped it before it had more
+    decisions = [found for found in result.documents.get("decision", ()) if isinstance(found, GateDecisionDocument)]
+    features = (feature for found in reversed(decisions) for feature in found.features)
+    known = (feature.value for feature in features if feature.name == "dos_per_ev_spin_cell")
+    return _number(next((value for value in known if value is not None), None), "%.3f")
 
 
 def _lattice(result: MaterialResult) -> dict[str, Cell]:

@@ -36,7 +36,7 @@ def require_relativity(files: Sequence[PseudopotentialFile], *, spin_orbit: bool
     """
     full = [file for file in files if file.fully_relativistic]
     if not spin_orbit:
-        stuck = [file for file in full if not file.norm_conserving]
+        stuck = _not_averaged(files)
         if stuck:
             msg = (
                 f"pseudopotential of {stuck[0].element}: expected a scalar-relativistic or norm-conserving file for "
@@ -54,3 +54,29 @@ def require_relativity(files: Sequence[PseudopotentialFile], *, spin_orbit: bool
         )
         raise PseudopotentialError(msg)
     return ()
+
+
+def require_moment_files(files: Sequence[PseudopotentialFile]) -> None:
+    """Refuse files with which the moment, that is computed without spin-orbit coupling, cannot be found.
+
+    Parameters
+    ----------
+    files
+        One an element.
+
+    Raises
+    ------
+    PseudopotentialError
+        If a file is fully relativistic and not norm-conserving: without the coupling pw.x stops at it.
+    """
+    for file in _not_averaged(files):
+        msg = (
+            f"pseudopotential of {file.element}: expected a norm-conserving file for moment = true, which is computed "
+            f"without spin-orbit coupling, found {file.path}: choose another, or moment = false in [funnel]"
+        )
+        raise PseudopotentialError(msg)
+
+
+def _not_averaged(files: Sequence[PseudopotentialFile]) -> list[PseudopotentialFile]:
+    """Fully relativistic files whose coupling pw.x cannot average out."""
+    return [file for file in files if file.fully_relativistic and not file.norm_conserving]

@@ -118,6 +118,27 @@ def test_no_superconductivity_is_a_number_and_below_range_is_none(documents):
     assert "lowest temperature" in reasons(found)["tc_eliashberg_kelvin"]
 
 
+def test_tc_under_the_range_is_at_most_the_lowest_temperature_searched(documents):
+    entries = (temperature("allen_dynes", "found", 1.0), temperature("eliashberg", "below_range", None))
+    changes = {"critical_temperatures": entries, "mu_star_reference": "omega_max", "mu_star_reference_mev": 40.0}
+    tc = documents["tc"].model_copy(update=changes)
+    phonon = documents["phonon"].model_copy(update={"omega_mev": (10.0, 20.0), "dos_per_mev": (1.0, 1.0)})
+    to_the_root_mean_square = tc.model_copy(update={"mu_star_reference": "omega_2"})
+    found = [tc_features(tc, phonon), *(tc_features(to_the_root_mean_square, one) for one in (phonon, None))]
+    at_most = [{entry.name: entry.at_most for entry in features} for features in found]
+    # w_max/20000 = 0.002 and 0.001 meV, and 1 meV is 11.6045 K
+    assert at_most[0]["tc_eliashberg_kelvin"] == pytest.approx(0.023209, rel=1e-4)
+    assert at_most[1]["tc_eliashberg_kelvin"] == pytest.approx(0.011605, rel=1e-4)
+    assert at_most[2]["tc_eliashberg_kelvin"] is None
+    assert at_most[0]["tc_kelvin"] is None
+
+
+def test_moment_against_the_start_counts_by_its_magnitude(electrons, documents):
+    turned = {"total_magnetization_bohr_magneton": -1.2, "absolute_magnetization_bohr_magneton": 1.3}
+    found = values(electrons(moment=documents["moment"].model_copy(update=turned)))
+    assert found["moment_bohr_magneton_per_atom"] == 1.2
+
+
 def test_later_stages_keep_earlier_features_and_name_every_one(documents, electrons):
     before = documents["decision"].model_copy(update={"features": joined_features(None, electrons(), "electrons")})
     joined = joined_features(before, phonon_features(documents["phonon"]), "alpha2f")

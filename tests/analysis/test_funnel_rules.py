@@ -91,6 +91,25 @@ def test_missing_number_never_stops(missing, decision):
     assert "pw.x was cut" in verdict.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("rule", "holds", "decision"),
+    [
+        ("tc_eliashberg_kelvin >= 5", False, "stopped"),
+        ("tc_eliashberg_kelvin > 5", False, "stopped"),
+        ("tc_eliashberg_kelvin < 5", True, "carried_on"),
+        ("tc_eliashberg_kelvin <= 5", True, "carried_on"),
+        ("tc_eliashberg_kelvin >= 0.01", None, "held"),
+        ("tc_eliashberg_kelvin < 0.01", None, "held"),
+    ],
+)
+def test_upper_bound_decides_where_the_threshold_lies_above_it(rule, holds, decision):
+    bounded = FeatureValue(name="tc_eliashberg_kelvin", value=None, reason="under the range", at_most=0.02)
+    verdict = judge(gate(rule, after="alpha2f", missing="hold"), (bounded,))
+    assert (verdict.rules[0].holds, verdict.decision) == (holds, decision)
+    if holds is False:
+        assert verdict.reasons == (f"tc_eliashberg_kelvin <= 0.02, expected {rule.split(maxsplit=1)[1]}",)
+
+
 def test_broken_rule_stops_whatever_else_is_missing():
     rules = ("dos_per_ev_spin_atom >= 0.15", "band_gap_ev < 0.1")
     verdict = judge(gate(*rules, missing="hold"), known(dos_per_ev_spin_atom=None, band_gap_ev=1.0))

@@ -16,9 +16,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fakes.report_results import make_structure
-from fakes.stored_documents import make_scf, make_tc
+from fakes.stored_documents import make_scf, make_tc, with_cut_bands
 
-from hightc.analysis.documents import Document, TcSensitivity
+from hightc.analysis.documents import Document, GateDecisionDocument, ScfDocument, StructureDocument, TcSensitivity
 from hightc.analysis.funnel_rules import Funnel, FunnelGate, parse_rule
 from hightc.launch import embedded_mongo
 from hightc.launch.funnel import read_funnel
@@ -71,13 +71,19 @@ def parts() -> dict[str, dict[str, Any]]:
     return {
         "structure": dumped(structure),
         "scf": dumped(dense),
-        "carried_on": dumped(decide(FUNNEL, "electrons", {"relax": structure, "dense": dense})),
-        "stopped": dumped(decide(FUNNEL, "electrons", {"relax": structure, "dense": wide})),
+        "carried_on": dumped(decided(structure, dense)),
+        "stopped": dumped(decided(structure, wide)),
         "coupling": {**stable, "q_points": [numbers[:300]] * 20},
         "phonon": {**stable, "omega_mev": numbers, "dos_per_mev": numbers},
         "alpha2f": {"gates": [], "route": "linear_response", "omega_mev": numbers, "alpha2f": [numbers] * 10},
         "tc": dumped(make_tc("Po", 5.0).model_copy(update={"sensitivity": sensitivity, "route": "linear_response"})),
     }
+
+
+def decided(structure: StructureDocument, dense: ScfDocument) -> GateDecisionDocument:
+    """What the gate behind the electrons says."""
+    with tempfile.TemporaryDirectory() as folder:
+        return decide(FUNNEL, "electrons", {"relax": structure, "dense": with_cut_bands(dense, Path(folder))})
 
 
 def workflow(label: str, fate: str, first: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from fakes.magnetic_ladder import magnetic_document
@@ -20,6 +21,7 @@ from hightc.analysis.documents import (
     TcDocument,
 )
 from hightc.launch.store import Database
+from hightc.makers.relax import XML
 
 ARRAY = np.arange(12.0).reshape(3, 4)
 LEAD = Structure(Lattice.cubic(4.0), ["Pb"], [[0, 0, 0]])
@@ -82,6 +84,13 @@ def make_scf(
         protocol="draft",
         provenance=PROVENANCE,
     )
+
+
+def with_cut_bands(dense: ScfDocument, folder: Path) -> ScfDocument:
+    """The same calculation in a folder whose summary breaks off before the bands."""
+    (folder / XML).parent.mkdir(parents=True, exist_ok=True)
+    (folder / XML).write_text("<espresso>")
+    return dense.model_copy(update={"provenance": PROVENANCE.model_copy(update={"directory": str(folder)})})
 
 
 def make_force_constants(material: str) -> ForceConstantsDocument:

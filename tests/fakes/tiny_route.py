@@ -10,7 +10,7 @@ from typing import Any
 
 from fakes.report_results import make_structure
 from fakes.route_results import make_wannier
-from fakes.stored_documents import PROVENANCE, make_scf, make_tc, temperature
+from fakes.stored_documents import PROVENANCE, make_scf, make_tc, temperature, with_cut_bands
 from fakes.tiny_campaign import NAME, TinyRun, tiny_campaign
 from jobflow import Job, Maker, Response, job
 from pymatgen.core import Structure
@@ -55,7 +55,7 @@ def relax(tag: MaterialTag) -> Response[Any]:
 @job
 def dense(structure: Document) -> Document:
     gap = told(structure.tag, "dense")["gap_ev"]
-    return own(make_scf("x"), structure.tag, band_gap_ev=gap)
+    return own(with_cut_bands(make_scf("x"), Path.cwd()), structure.tag, band_gap_ev=gap)
 
 
 @job

@@ -278,7 +278,10 @@ def test_query_of_an_empty_database_finds_nothing(tmp_path, capsys):
         arguments = ["query", "--elements", "Nb, O", "--only", "--formula", "NbO", "--lambda", "1:", "--tc", ":20"]
         assert cli.main([*arguments, "--kind", "alpha2f", "--campaign", "c", "--material", "m", "--limit", "3"]) == 0
         captured = capsys.readouterr()
-        assert (captured.out, captured.err) == ("", "no document meets the filters\n")
+        assert (captured.out, captured.err) == (
+            "",
+            "no document meets the filters (of the kind tc, unless --kind names another)\n",
+        )
         assert cli.main(["query", "--format", "json"]) == 0
         assert capsys.readouterr().out == "[\n]\n"
         assert cli.main(["query", "--tc", "5:1"]) == 2

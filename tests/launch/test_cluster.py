@@ -4,6 +4,7 @@ import argparse
 import os
 import stat
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from fakes.tiny_jobs import answer
 from fireworks import FWorker
 from jobflow import SETTINGS
 
+from hightc.launch.claims import CLAIM_SECONDS
 from hightc.launch.cluster import ClusterError, JobShape, find_cluster, list_clusters, walltime_seconds, write_cluster
 from hightc.launch.cluster_check import check_cluster
 from hightc.launch.cluster_command import add_cluster
@@ -168,6 +170,18 @@ def test_queue_that_does_not_answer_loses_nobody(settings, database, tmp_path, m
     with pytest.raises(ClusterError, match="no server"):
         launcher.recover()
     assert database.launchpad.fireworks.find_one({"fw_id": submission.fw_ids[0]})["state"] == "RESERVED"
+
+
+@pytest.mark.parametrize(("age_seconds", "state"), [(CLAIM_SECONDS + 1, "READY"), (1, "RESERVED")])
+def test_step_whose_job_was_killed_between_claim_and_launch_is_ready_again(
+    age_seconds, state, settings, database, tmp_path
+):
+    (fw_id,) = submit_jobs("A", [answer("one")], database, tmp_path, settings).fw_ids
+    claimed = {"state": "RESERVED", "updated_on": datetime.now(UTC) - timedelta(seconds=age_seconds)}
+    database.launchpad.fireworks.update_one({"fw_id": fw_id}, {"$set": claimed})
+    launcher = QueueLauncher(write_cluster("lab", PBS, settings, force=False), NAME, database, tmp_path)
+    assert launcher.recover() == ([fw_id] if state == "READY" else [])
+    assert database.launchpad.fireworks.find_one({"fw_id": fw_id})["state"] == state
 
 
 def test_step_that_loses_every_job_fails_in_the_end(settings, database, tmp_path, monkeypatch):

@@ -15,27 +15,31 @@ from jobflow import SETTINGS
 from hightc.launch.cluster import JobShape, write_cluster
 from hightc.launch.cluster_job import LEAST_SECONDS, run_fireworks
 from hightc.launch.cluster_pack import MOST_DEATHS
+from hightc.launch.errors import LaunchError
 from hightc.launch.lpad import write_launchpad_file
 from hightc.launch.step_resources import StepResources
 from hightc.launch.store import OUTPUTS
 
 TESTS = Path(__file__).parents[1]
 NAP_SECONDS = 1.5
+NODE_MB = 1000
 
 
 @pytest.fixture
 def job(run_worker, database, settings, tmp_path, monkeypatch):
-    """A job of four cores that runs steps side by side; steps are given as (job, processes)."""
+    """A job of four cores that runs steps side by side; steps are given as (job, processes[, memory of each])."""
     monkeypatch.setenv("SLURM_JOB_ID", "17")
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     monkeypatch.setenv("HIGHTC_PROCESSES", "4")
-    cluster = write_cluster("lab", JobShape(processes_per_node=4), settings, force=False)
+    cluster = write_cluster("lab", JobShape(processes_per_node=4, memory_mb_per_node=NODE_MB), settings, force=False)
     write_launchpad_file(database, cluster.launchpad_file)
 
     def run(*steps, seconds=3600.0):
-        for number, (made, processes) in enumerate(steps):
+        for number, (made, processes, *memory_mb) in enumerate(steps):
             (fw_id,) = submit_jobs(f"M{number}", [made], database, tmp_path, settings).fw_ids
-            numbers = StepResources(core_seconds=1, processes=processes or 1, wall_seconds=900, memory_mb=50)
+            numbers = StepResources(
+                core_seconds=1, processes=processes or 1, wall_seconds=900, memory_mb=next(iter(memory_mb), 50)
+            )
             spec = {"spec._priority": -number, "spec.resources": numbers.model_dump() if processes else None}
             database.launchpad.fireworks.update_one({"fw_id": fw_id}, {"$set": spec})
         return run_fireworks(cluster, NAME, database, fw_id=None, end=time.time() + seconds, pack=True)
@@ -93,3 +97,22 @@ def test_nothing_is_begun_when_time_is_short_and_what_stopped_for_it_is_ready(jo
     assert job((run_out_of_time(str(tmp_path)), 3), (answer("later"), 3), seconds=LEAST_SECONDS - 1) == 1
     assert states(database) == ["READY", "READY"]
     assert (tmp_path / "stopped").exists()
+
+
+def test_steps_side_by_side_need_no_more_memory_than_the_node_has(job, database, tmp_path, monkeypatch):
+    places = tmp_path / "places"
+    (tmp_path / "sitecustomize.py").write_text(f"print(file=open({str(places)!r}, 'a'))\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{TESTS}")
+    # with the margin of a half: three processes of 300 MB fit in the node, two steps of 600 MB do not
+    assert job((nap(0.0), 4, 200), (nap(0.0), 1, 400), (nap(0.0), 1, 400)) == 3
+    assert [processes for _, _, processes in sorted(outputs(database))] == [3, 1, 1]
+    # one place ran them one after another
+    assert places.read_text() == "\n"
+
+
+def test_job_whose_places_cannot_begin_a_step_ends_and_says_so(job, database, tmp_path, monkeypatch):
+    (tmp_path / "fireworks.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(LaunchError, match=f"lab: places .* ended {MOST_DEATHS} times, the last with code 3 before"):
+        job((answer("one"), 4))
+    assert states(database) == ["READY"]

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from fakes.tiny_campaign import ALUMINIUM, tiny_campaign
+from fakes.tiny_campaign import ALUMINIUM, tiny_campaign, write_campaign
 
 from hightc.launch import funnel_file
+from hightc.launch.campaign import read_campaign
 from hightc.launch.campaign_file import parse_campaign_file
 from hightc.launch.dispatch import make_workflow, submit
 from hightc.launch.errors import CampaignError
@@ -154,3 +155,16 @@ def test_other_studies_are_numbered_behind_the_steps_to_come(read, tmp_path):
     studies = {firework.name: firework.spec["study"] for firework in workflow.fws}
     assert studies["Al electrons gate"] == "electron_phonon"
     assert "nesting" in studies.values()
+
+
+@pytest.mark.parametrize("moment", ["true", "false"])
+def test_moment_is_refused_where_its_file_cannot_do_without_spin_orbit_coupling(tmp_path, settings, moment):
+    text = ALUMINIUM.replace("q_mesh", "spin_orbit = true\nq_mesh") + f"\n[funnel]\nmoment = {moment}\n"
+    path = write_campaign(tmp_path, text)
+    file = tmp_path / "pseudo" / "Al.upf"
+    file.write_text(file.read_text().replace('pseudo_type="NC"', 'pseudo_type="US" has_so="T"'))
+    if moment == "true":
+        with pytest.raises(CampaignError, match=r"material 'Al': .* norm-conserving file for moment = true"):
+            read_campaign(path, settings)
+    else:
+        assert read_campaign(path, settings).materials[0].recipe.spin_orbit

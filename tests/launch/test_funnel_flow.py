@@ -103,7 +103,7 @@ def test_material_that_a_rule_stops_has_no_further_steps(screening, run_worker, 
 
 @pytest.mark.parametrize(("missing", "ends"), [("carry_on", Outcome.ANSWERED), ("hold", Outcome.UNFINISHED)])
 def test_missing_number_carries_on_or_holds_and_never_stops(screening, run_worker, database, missing, ends):
-    # the dense run of this test left no bands
+    # the summary of this test's dense run breaks off before the bands
     submission = screening(gate("electrons", "dos_per_ev_spin_atom > 1", missing=missing)).submit("Al")
     run_worker()
     assert result_of(submission, database).outcome is ends

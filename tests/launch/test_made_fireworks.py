@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from fakes.stepping_jobs import groups, number
-from fakes.tiny_campaign import TinyRun
-from fireworks import LaunchPad
+from fakes.tiny_campaign import NAME, TinyRun
+from fireworks import FWorker, LaunchPad
 
+from hightc.launch.errors import LaunchError
 from hightc.launch.lpad import write_launchpad_file
+from hightc.launch.redo import redo
 from hightc.launch.store import Database
 
 
@@ -61,6 +63,27 @@ def test_rerun_leaves_one_of_each_job_and_their_documents(finished, run_worker, 
     run_worker()
     assert state(database) == before
     assert database.collections["outputs"].count_documents({}) == documents
+
+
+def test_finished_material_that_is_to_be_redone_runs_from_its_first_step(finished, run_worker, database):
+    finished(2)
+    before = state(database)
+    launches = database.launchpad.launches.count_documents({})
+    assert redo(NAME, "Al", database) == 1
+    run_worker()
+    assert state(database) == before
+    # what the first run had made is gone with its launches: two of five are left
+    assert database.launchpad.launches.count_documents({}) == launches + 3
+
+
+def test_what_runs_or_is_not_there_is_not_redone(finished, database, tmp_path):
+    with pytest.raises(LaunchError, match="material 'Al': expected one of campaign tiny, found none"):
+        redo(NAME, "Al", database)
+    finished(2)
+    redo(NAME, "Al", database)
+    database.launchpad.checkout_fw(FWorker(), str(tmp_path))
+    with pytest.raises(LaunchError, match="a step of it runs"):
+        redo(NAME, "Al", database)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -341,7 +341,7 @@ def test_table_is_printed_with_its_convention(database, capsys):
     assert "Tc by allen_dynes at mu* = 0.1" in out
     assert "5.5" in out
     written(database, layout="table", campaign="nowhere")
-    assert capsys.readouterr().err == "no document meets the filters\n"
+    assert capsys.readouterr().err == "no document meets the filters (of the kind tc, unless --kind names another)\n"
 
 
 @pytest.mark.parametrize("kind", ["scf", "force_constants", "alpha2f"])

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 from fakes.report_results import make_structure
-from fakes.stored_documents import make_scf, make_tc
+from fakes.stored_documents import LEAD, PROVENANCE, make_scf, make_tc, temperature, with_cut_bands
 
-from hightc.analysis.documents import MomentDocument
+from hightc.analysis.documents import MomentDocument, PhononDocument
 from hightc.analysis.funnel_features import known_after
 from hightc.analysis.funnel_rules import Funnel, FunnelGate, parse_rule
+from hightc.makers.errors import StagingError
 from hightc.makers.funnel_decision import decide
 
 
@@ -15,8 +16,8 @@ def gate(after, rule, **fields):
 
 
 @pytest.fixture
-def electrons():
-    return {"relax": make_structure("Po"), "dense": make_scf("Po")}
+def electrons(tmp_path):
+    return {"relax": make_structure("Po"), "dense": with_cut_bands(make_scf("Po"), tmp_path / "dense")}
 
 
 def test_without_gates_everything_is_carried_on_and_still_known(electrons):
@@ -31,11 +32,41 @@ def test_only_gates_behind_the_stage_are_asked(electrons):
     assert [verdict.name for verdict in decide(funnel, "electrons", electrons).verdicts] == ["electrons"]
 
 
-def test_bands_that_are_gone_are_missing_and_no_zero(electrons):
+def test_bands_that_cannot_be_read_are_missing_and_no_zero(electrons):
     decision = decide(Funnel(gates=(gate("electrons", "dos_per_ev_spin_cell > 1"),)), "electrons", electrons)
     assert decision.decision == "carried_on"
     assert decision.feature("dos_per_ev_spin_cell") is None
     assert "data-file-schema.xml" in decision.reasons[0]
+
+
+def test_folder_out_of_reach_is_an_error_and_no_missing_number(electrons, tmp_path):
+    (tmp_path / "dense").rename(tmp_path / "elsewhere")
+    with pytest.raises(StagingError, match=r"dense/.*data-file-schema\.xml: expected the bands .*hightc recover"):
+        decide(Funnel(), "electrons", electrons)
+
+
+def test_tc_under_the_range_is_bounded_by_the_phonons_of_the_stage():
+    tc = make_tc("Po", 0.0, temperature("eliashberg", 0.10, None, None))
+    phonon = PhononDocument(
+        **tc.model_dump(include={"campaign", "material", "formula", "elements"}),
+        structure=LEAD,
+        q_mesh=(2, 2, 2),
+        interpolation_mesh=(4, 4, 4),
+        omega_mev=(1.0, 20.0),
+        dos_per_mev=(1.0, 2.0),
+        lowest_frequency_mev=0.0,
+        lowest_frequency_q=(0.0, 0.0, 0.0),
+        stability="stable",
+        protocol="draft",
+        provenance=PROVENANCE,
+    )
+    funnel = Funnel(gates=(gate("alpha2f", "tc_eliashberg_kelvin >= 5", missing="hold"),))
+    decision = decide(funnel, "alpha2f", {"phonon": phonon, "tc": tc})
+    assert decision.decision == "stopped"
+    assert decision.gates[0].value is None
+    # 20 meV/20000 = 1e-3 meV, and 1 meV is 11.605 K
+    assert "tc_eliashberg_kelvin <= 0.0116045, expected >= 5" in decision.reasons[0]
+    assert decide(funnel, "alpha2f", {"tc": tc}).decision == "held"
 
 
 def test_moment_is_that_of_its_document(electrons):

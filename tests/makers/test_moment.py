@@ -11,7 +11,7 @@ from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
 from hightc.makers.errors import ProgramFailedError
-from hightc.makers.moment import STARTING_POLARIZATION, MomentMaker
+from hightc.makers.moment import NO_SPIN_ORBIT, STARTING_POLARIZATION, MomentMaker
 from hightc.makers.qe.inputs import read_namelists
 from hightc.makers.qe.pseudopotentials import identify, read_upf_header
 from hightc.makers.qe.recipe import make_recipe
@@ -90,6 +90,13 @@ def test_spins_start_parallel_whatever_the_recipe_leaves_out(moment):
 def test_recipe_says_from_where_an_element_starts(moment):
     start = {"spin_polarized": True, "starting_magnetization": {"Ni": 0.2}}
     assert moment(recorded(), summary=True, **start).starting_magnetization == {"Ni": 0.2}
+
+
+def test_coupling_that_is_left_out_is_told(moment):
+    assert NO_SPIN_ORBIT not in moment(recorded(), summary=True).warnings
+    assert NO_SPIN_ORBIT in moment(recorded(), summary=True, spin_orbit=True).warnings
+    assert "lspinorb" not in read_namelists(Path("pw.in"))["system"]
+    assert NO_SPIN_ORBIT in moment(NOT_KNOWN, spin_orbit=True).warnings
 
 
 def test_moment_that_pw_cannot_find_is_missing_with_its_reason(moment):

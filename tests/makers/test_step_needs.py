@@ -107,3 +107,24 @@ def test_file_without_valence_gives_no_needs(recipe, tmp_path):
     (tmp_path / "Al.upf").write_text('<UPF version="2.0.1">\n<PP_HEADER element="Al"/>\n</UPF>\n')
     assert step_needs(fcc("Al"), numbers, tmp_path, Studied()) == {}
     assert magnetic_need(fcc("Al"), numbers, tmp_path, (8, 8, 8), 1.0) is None
+
+
+def test_moment_has_two_spins_in_time_pools_and_memory_and_no_coupling(recipe, tmp_path):
+    plain, coupled, polarized = (
+        step_needs(fcc("Pb"), recipe("Pb", 40, 8, 8, **spins), tmp_path, Studied())
+        for spins in ({}, {"spin_orbit": True}, {"spin_polarized": True})
+    )
+    one = plain["ScfMaker"]
+    for needs in (plain, coupled, polarized):
+        moment = needs["MomentMaker"]
+        assert (moment.core_seconds, moment.n_k) == (pytest.approx(2 * one.core_seconds), 2 * one.n_k)
+        assert moment.memory_mb(1) == polarized["ScfMaker"].memory_mb(1) > one.memory_mb(1)
+
+
+def test_only_the_nonmagnetic_order_has_one_spin(recipe, tmp_path):
+    two, one = (
+        magnetic_need(fcc("Pb"), recipe("Pb", 40, 8, 8), tmp_path, (8, 8, 8), 1.0, polarized=polarized)
+        for polarized in (True, False)
+    )
+    assert (two.core_seconds, two.n_k) == (pytest.approx(2 * one.core_seconds), 2 * one.n_k)
+    assert two.memory_mb(1) > one.memory_mb(1)

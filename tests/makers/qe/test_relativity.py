@@ -7,7 +7,7 @@ import pytest
 from hightc.launch.pseudos import TABLES
 from hightc.makers.errors import PseudopotentialError
 from hightc.makers.qe.pseudopotentials import PseudopotentialFile
-from hightc.makers.qe.relativity import FULLY_RELATIVISTIC_PSEUDO_DOJO, require_relativity
+from hightc.makers.qe.relativity import FULLY_RELATIVISTIC_PSEUDO_DOJO, require_moment_files, require_relativity
 
 
 def file(element, *, fully_relativistic=False, norm_conserving=True):
@@ -42,6 +42,14 @@ def test_ultrasoft_file_with_coupling_is_refused_without_it():
     assert require_relativity([platinum], spin_orbit=True) == ()
     with pytest.raises(PseudopotentialError, match=r"for spin_orbit = false, found .*Pt\.upf"):
         require_relativity([platinum], spin_orbit=False)
+
+
+def test_ultrasoft_file_with_coupling_is_refused_for_the_moment():
+    lead = file("Pb", fully_relativistic=True)
+    require_moment_files([lead, file("O", norm_conserving=False)])
+    platinum = file("Pt", fully_relativistic=True, norm_conserving=False)
+    with pytest.raises(PseudopotentialError, match=r"of Pt: expected a norm-conserving file for moment = true"):
+        require_moment_files([lead, platinum])
 
 
 def test_table_that_the_advice_names_can_be_installed():
