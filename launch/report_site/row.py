@@ -174,8 +174,7 @@ def _density(result: MaterialResult) -> Cell:
         return _number(result.fermi.dos_per_ev_spin_cell, "%.3f")
     # a gate of the funnel may have stopped it before it had more
     decisions = [found for found in result.documents.get("decision", ()) if isinstance(found, GateDecisionDocument)]
-    features = (feature for found in reversed(decisions) for feature in found.features)
-    known = (feature.value for feature in features if feature.name == "dos_per_ev_spin_cell")
+    known = (found.feature("dos_per_ev_spin_cell") for found in reversed(decisions))
     return _number(next((value for value in known if value is not None), None), "%.3f")
 
 

@@ -11,6 +11,8 @@ from hightc.analysis.documents import (
     Alpha2FDocument,
     Correction,
     Document,
+    FeatureValue,
+    GateDecisionDocument,
     MaterialTag,
     Plateau,
     Provenance,
@@ -112,6 +114,19 @@ def make_alpha2f(label: str) -> Alpha2FDocument:
         q_mesh=(2, 2, 2),
         warnings=("the q mesh is too coarse & <b>noisy</b>",),
         provenance=make_provenance("06-matdyn"),
+    )
+
+
+def make_decision(label: str, decision: str, reasons: tuple[str, ...] = (), **features: float) -> GateDecisionDocument:
+    """What the gates behind the electrons decided, from some features."""
+    return GateDecisionDocument(
+        **identity(MaterialTag(campaign="test", material=label), STRUCTURE),
+        after="electrons",
+        decision=decision,
+        score=None,
+        features=tuple(FeatureValue(name=name, value=value, reason=None) for name, value in features.items()),
+        verdicts=(),
+        reasons=reasons,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes.finished_materials import template
-from fakes.report_results import make_result, make_structure
+from fakes.report_results import make_decision, make_result, make_structure
 from fakes.tiny_jobs import fail, relax, solve
 from rich.console import Console
 
@@ -58,6 +58,14 @@ def test_what_stopped_materials_is_counted_by_gate_and_cause():
     assert lines[2].startswith("failed: 2 PATH: not converged after # steps, 1 cause a, ")
     assert lines[2].endswith(" and 2 other causes")
     assert lines[3:] == ["what mends failures: hightc status nb", "report, a page a material: hightc report nb.toml"]
+
+
+def test_what_a_gate_holds_is_counted_with_where_to_read_why():
+    held = make_result("held", Outcome.UNFINISHED, make_decision("held", "held", ("no dense mesh",)))
+    summary = summarize([held, make_result("begun", Outcome.UNFINISHED)], 10.0)
+    lines = summary_lines(summary, "nb", Path("nb.toml"))
+    assert "held by a gate, because a number is missing: 1; why: hightc funnel nb" in lines
+    assert summary.over == ()
 
 
 def test_addresses_of_databases_in_causes_are_hidden():

@@ -84,6 +84,15 @@ def test_wannier_route_needs_more(materials, database, tmp_path, settings) -> No
     assert needs[0] + 0.05 < needs[1] < needs[0] + 0.5
 
 
+def test_funnel_needs_room_for_what_comes_before_its_first_gate(materials, database, tmp_path, settings) -> None:
+    plain = campaign_need(materials(), database, tmp_path, settings)
+    gates = '\n[[funnel.gates]]\nrequire = ["dos_per_ev_spin_atom >= 0.15"]\n'
+    gated = campaign_need(materials(ALUMINIUM + gates), database, tmp_path, settings)
+    assert 0 < gated.need_gb < plain.need_gb
+    assert "needed before the first gate" in gated.message
+    assert "gate" not in plain.message
+
+
 def test_some_of_many_materials_stand_for_all(materials, database, tmp_path, settings) -> None:
     (material,) = materials()
     large = replace(material, structure=material.structure.copy().scale_lattice(2 * material.structure.volume))

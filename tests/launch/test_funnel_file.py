@@ -85,6 +85,22 @@ def test_key_holds_rules_and_models_by_their_content(read):
     assert read(FUNNEL).key in keys
 
 
+def test_key_counts_mu_star_where_a_gate_judges_tc(read):
+    behind = '[[funnel.gates]]\nafter = "alpha2f"\nrequire = ["tc_kelvin >= 5"]\n'
+    low, high = (f'route = "wannier"\nmu_star = [{mu_star}]\n' for mu_star in (0.10, 0.16))
+    assert read(FUNNEL, head=low).key == read(FUNNEL, head=high).key
+    assert read(FUNNEL + behind, head=low).key != read(FUNNEL + behind, head=high).key
+
+
+def test_key_counts_no_gate_that_a_material_never_meets(tmp_path, settings):
+    text = f'{ALUMINIUM}\n[materials.Fine]\nprototype = "fcc Al 4.1"\nroute = "wannier"\n[funnel]\nmoment = true\n'
+    behind = '[[funnel.gates]]\nafter = "alpha2f"\nrequire = ["lambda >= 0.5"]\n'
+    before = [material.key for material in tiny_campaign(tmp_path, settings, text).materials]
+    after = [material.key for material in tiny_campaign(tmp_path, settings, text + behind).materials]
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+
+
 def test_materials_without_a_tc_have_no_funnel(read):
     assert read(FUNNEL, head='studies = ["nesting"]\n').funnel is None
 

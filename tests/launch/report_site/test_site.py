@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from fakes.chosen_server import is_embedded, with_database
 from fakes.magnetic_ladder import magnetic_document
-from fakes.report_results import MU_STAR, make_alpha2f, make_structure
+from fakes.report_results import MU_STAR, make_alpha2f, make_decision, make_result, make_structure
 from fakes.stored_campaign import material_of, store_document, store_material
 from pymatgen.core import Structure
 
@@ -21,10 +21,11 @@ from hightc.analysis.documents import Gate
 from hightc.launch.dispatch import MOST_SOURCES
 from hightc.launch.errors import LaunchError
 from hightc.launch.report_site.materials import campaign_names, stored_materials, stored_submissions
-from hightc.launch.report_site.row import COLUMNS
+from hightc.launch.report_site.row import COLUMNS, row_of
 from hightc.launch.report_site.script_data import script_json
 from hightc.launch.report_site.site import CHOICES, POINTS, RANGES, write_site
 from hightc.launch.report_site.state import STATE, SiteState, page_name
+from hightc.launch.results import Outcome
 from hightc.launch.store import Database
 from hightc.makers.gates import metal_gate
 
@@ -105,6 +106,12 @@ def pages(site: Path) -> list[Path]:
 
 def page(site: Path, label: str) -> str:
     return (site / "materials" / f"{label}.html").read_text(encoding="utf-8")
+
+
+def test_material_that_a_gate_stopped_shows_the_density_of_states_it_was_judged_by() -> None:
+    decision = make_decision("Po", "stopped", dos_per_ev_spin_cell=0.12)
+    cells = row_of(make_result("Po", Outcome.GATED, make_structure("Po"), decision), "materials/Po.html")["cells"]
+    assert cells[[column.key for column in COLUMNS].index("dos_per_ev_spin_cell")][0] == 0.12
 
 
 def test_database_alone_gives_the_campaign_back(filled: Database) -> None:
