@@ -172,7 +172,8 @@ def survey_lines(
         )
     if survey.campaign.refused:
         lines.append(f"cannot be computed: {len(survey.campaign.refused)}")
-        lines += [f"  {count:6d}  {reason}" for reason, count in survey.refused.most_common(REASONS_SHOWN)]
+        for reason, count in survey.refused.most_common(REASONS_SHOWN):
+            lines += [f"  {count:6d}  {reason}", f"          for example {survey.example(reason)}"]
         others = len(survey.refused) - REASONS_SHOWN
         lines += [f"  and {others} other reasons"] if others > 0 else []
     return lines

@@ -100,6 +100,17 @@ class CampaignSurvey:
         """Refused entries by reason."""
         return Counter(map(reason_of, self.campaign.refused))
 
+    def example(self, reason: str) -> str:
+        """Label, or entry, of the first that was refused for a reason, with the reason whole.
+
+        Parameters
+        ----------
+        reason
+            One of `refused`.
+        """
+        first = next(item for item in self.campaign.refused if reason_of(item) == reason)
+        return f"{first.entry}: {PLACE.sub('', first.reason)}"
+
 
 def reason_of(refusal: Refusal) -> str:
     """What refused entries have in common: the code of a source, or the words of the fault.

@@ -221,7 +221,11 @@ class Packer:
                     f"cluster {self.cluster.name}: places of a packed job ended {self._deaths[fw_id]} times, the last "
                     f"with code {code} before it began step {fw_id}: see the job's *.error; launch without --pack"
                 )
-        elif self._deaths[fw_id] < MOST_DEATHS:
+            return
+        mine = {"launch_id": launches[-1], "fworker.name": self.worker.name}
+        if not launchpad.launches.count_documents(mine, limit=1):
+            return  # another job has taken it since
+        if self._deaths[fw_id] < MOST_DEATHS:
             take_back(launchpad, fw_id, int(launches[-1]))
         else:
             reason = (

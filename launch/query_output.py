@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, Literal, TextIO
 
 from pymongo.errors import PyMongoError
+from rich.console import Console
 from rich.table import Table
 
 from hightc.analysis.documents import DOCUMENTS, Document, SusceptibilityPeak, TcDocument, TemperatureGap
@@ -165,6 +166,7 @@ TC_COLUMNS = (
     "tc_high_kelvin",
 )
 
+WIDEST_TABLE = 10_000
 BESIDE_TABLE = frozenset(
     {"lambda_low", "lambda_high", "omega_2_mev", "method", "mu_star", "mu_star_reference", "passed", "protocol"}
 )
@@ -334,8 +336,19 @@ def _show(rows: list[Row], caption: str | None) -> None:
         return
     names = [name for name in rows[0] if name not in BESIDE_TABLE]
     table = Table(*names, caption=caption)
-    for entry in rows:
-        table.add_row(*(_cell(entry[name]) for name in names))
+    cells = [[_cell(entry[name]) for name in names] for entry in rows]
+    for row in cells:
+        table.add_row(*row)
+    console = Console()
+    wanted = console.measure(table, options=console.options.update(width=WIDEST_TABLE)).maximum
+    if console.is_terminal and wanted > console.width:
+        # a number that is cut is another number: where columns are too many, each document has lines of its own
+        widest = max(map(len, names))
+        blocks = [
+            "\n".join(f"{name:<{widest}}  {cell}" for name, cell in zip(names, one, strict=True)) for one in cells
+        ]
+        print("\n\n".join((*blocks, *((caption,) if caption else ()))))
+        return
     print_table(table)
 
 

@@ -92,6 +92,8 @@ def test_what_cannot_be_computed_is_counted_by_reason(command, tmp_path, capsys)
     assert "unknown cost: Pb (no valence in a pseudopotential)" in out
     assert "elements without a pseudopotential: Nb: hightc pseudos install" in out
     assert "cannot be computed: 2\n       2  pseudopotential of Nb: none in PATH" in out
+    (example,) = [line.strip() for line in out.splitlines() if "for example" in line]
+    assert re.fullmatch(r"for example Nb\d?: pseudopotential of Nb: none in /.*", example)
 
 
 def test_campaign_without_any_material_that_can_be_computed_is_not_an_error(command, tmp_path, capsys):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from fakes.stored_documents import make_magnetism, make_scf, make_tc, store
@@ -104,3 +105,13 @@ def test_export_needs_either_a_file_to_write_or_one_to_check(arguments, capsys):
         cli.main(["export", *arguments])
     assert ended.value.code == 2
     assert "see hightc export --help" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_terminal_that_is_too_narrow_cuts_no_number(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert cli.main(["query"]) == 0
+    out = capsys.readouterr().out
+    assert "\u2026" not in out
+    assert len(re.findall(r"^material +\S+$", out, re.MULTILINE)) > 1
